@@ -1,0 +1,273 @@
+"""Everything that can be answered with an error, as one tree.
+
+    Problem
+    ├─ BadRequest 400            the graph or the store refuses a well-formed request
+    ├─ Unauthorized 401
+    ├─ Forbidden 403
+    ├─ NotFound 404
+    │  ├─ AssistantNotFound
+    │  ├─ ThreadNotFound
+    │  └─ RunNotFound
+    ├─ MethodNotAllowed 405      carries Allow
+    ├─ NotAcceptable 406
+    ├─ Conflict 409
+    │  ├─ ThreadBusy
+    │  └─ ThreadExists
+    ├─ PayloadTooLarge 413
+    ├─ UnsupportedMediaType 415
+    ├─ Unprocessable 422         the contract refuses the request
+    │  └─ GraphNotFound
+    ├─ ServerError 500
+    ├─ NotImplementedYet 501
+    └─ Unavailable 503           carries Retry-After
+    StartupError                 never reaches HTTP: the command line prints its faults
+
+Domain code raises these; the contract layer turns them into answers in one place.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, ClassVar, TypedDict
+
+__all__ = [
+    "AssistantNotFound",
+    "BadRequest",
+    "Conflict",
+    "FieldError",
+    "Forbidden",
+    "GraphNotFound",
+    "MethodNotAllowed",
+    "NotAcceptable",
+    "NotFound",
+    "NotImplementedYet",
+    "PayloadTooLarge",
+    "Problem",
+    "RunNotFound",
+    "ServerError",
+    "StartupError",
+    "ThreadBusy",
+    "ThreadExists",
+    "ThreadNotFound",
+    "Unauthorized",
+    "Unavailable",
+    "Unprocessable",
+    "UnsupportedMediaType",
+]
+
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+
+
+class FieldError(TypedDict):
+    """One refused place of a request: a path such as ``body.input[0]`` and what was expected."""
+
+    loc: str
+    msg: str
+
+
+class Problem(Exception):
+    """An answer that is an error: status and code belong to the class, detail to the case."""
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "server_error"
+    default_detail: ClassVar[str] = "The server failed to answer this request"
+
+    def __init__(
+        self,
+        detail: str = "",
+        *,
+        errors: Iterable[FieldError] = (),
+        headers: Mapping[str, str] = NO_HEADERS,
+    ) -> None:
+        self.detail = detail or self.default_detail
+        self.errors = tuple(errors)
+        self.headers = headers
+        super().__init__(self.detail)
+
+    def to_body(self, request_id: str) -> dict[str, Any]:
+        """Return the wire form ``{detail, code, errors?, request_id}``."""
+        body: dict[str, Any] = {"detail": self.detail, "code": self.code}
+        if self.errors:
+            body["errors"] = list(self.errors)
+        body["request_id"] = request_id
+        return body
+
+
+class BadRequest(Problem):
+    """The request is well formed, yet the graph or the store cannot take it."""
+
+    status = 400
+    code = "bad_request"
+    default_detail = "The request cannot be carried out as sent"
+
+
+class Unauthorized(Problem):
+    """No caller, or a key that is not known."""
+
+    status = 401
+    code = "unauthorized"
+    default_detail = "Authentication is required, and the key sent is missing or unknown"
+
+
+class Forbidden(Problem):
+    """A known caller who may not do this."""
+
+    status = 403
+    code = "forbidden"
+    default_detail = "This caller may not do that"
+
+
+class NotFound(Problem):
+    """The target, or a parent of it, does not exist or is hidden from the caller."""
+
+    status = 404
+    code = "not_found"
+    default_detail = "Not Found"
+
+
+class AssistantNotFound(NotFound):
+    """No assistant has this id."""
+
+    code = "assistant_not_found"
+
+    def __init__(self, assistant_id: str) -> None:
+        super().__init__(f"Assistant '{assistant_id}' not found")
+
+
+class ThreadNotFound(NotFound):
+    """No thread has this id."""
+
+    code = "thread_not_found"
+
+    def __init__(self, thread_id: str) -> None:
+        super().__init__(f"Thread '{thread_id}' not found")
+
+
+class RunNotFound(NotFound):
+    """No run has this id, or not on this thread."""
+
+    code = "run_not_found"
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(f"Run '{run_id}' not found")
+
+
+class MethodNotAllowed(Problem):
+    """The path exists, the method does not; ``Allow`` lists every method that does."""
+
+    status = 405
+    code = "method_not_allowed"
+    default_detail = "Method Not Allowed"
+
+    def __init__(self, allow: str, detail: str = "") -> None:
+        super().__init__(detail, headers={"allow": allow})
+
+
+class NotAcceptable(Problem):
+    """Nothing this operation produces is in the client's Accept header."""
+
+    status = 406
+    code = "not_acceptable"
+    default_detail = "None of the media types in the Accept header can be produced"
+
+
+class Conflict(Problem):
+    """The request contradicts the present state of its target."""
+
+    status = 409
+    code = "conflict"
+    default_detail = "The request conflicts with the present state"
+
+
+class ThreadBusy(Conflict):
+    """A run is pending or running on the thread, and the request must not wait for it."""
+
+    code = "thread_busy"
+
+    def __init__(self, thread_id: str) -> None:
+        super().__init__(
+            f"Thread '{thread_id}' is busy with another run; wait for it, "
+            "or choose another multitask_strategy"
+        )
+
+
+class ThreadExists(Conflict):
+    """The thread id is taken."""
+
+    code = "thread_exists"
+
+    def __init__(self, thread_id: str) -> None:
+        super().__init__(f"Thread '{thread_id}' already exists")
+
+
+class PayloadTooLarge(Problem):
+    """The body is longer than this server reads."""
+
+    status = 413
+    code = "payload_too_large"
+    default_detail = "The request body is too large"
+
+
+class UnsupportedMediaType(Problem):
+    """The body is of a type that the operation does not declare."""
+
+    status = 415
+    code = "unsupported_media_type"
+    default_detail = "The content type of the request body is not supported here"
+
+
+class Unprocessable(Problem):
+    """The request does not satisfy the contract."""
+
+    status = 422
+    code = "unprocessable"
+    default_detail = "The request does not satisfy the contract"
+
+
+class GraphNotFound(Unprocessable):
+    """The name is no registered graph; the names that are follow in the detail."""
+
+    code = "graph_not_found"
+
+    def __init__(self, graph_id: str, known: Iterable[str] = ()) -> None:
+        names = ", ".join(repr(name) for name in sorted(known))
+        super().__init__(f"Graph '{graph_id}' not found. Expected one of: [{names}]")
+
+
+class ServerError(Problem):
+    """A fault of this server, never of the request."""
+
+    status = 500
+    code = "server_error"
+    default_detail = "The server failed to answer this request"
+
+
+class NotImplementedYet(Problem):
+    """The contract describes it, this version does not do it."""
+
+    status = 501
+    code = "not_implemented"
+    default_detail = "This is described by the contract but not supported by this version"
+
+
+class Unavailable(Problem):
+    """The server cannot answer now: starting, draining, overloaded or without its database."""
+
+    status = 503
+    code = "unavailable"
+    default_detail = "The server cannot answer right now"
+
+    def __init__(self, detail: str = "", *, retry_after_s: float = 1.0) -> None:
+        self.retry_after_s = retry_after_s
+        seconds = max(1, math.ceil(retry_after_s))
+        super().__init__(detail, headers={"retry-after": str(seconds)})
+
+
+class StartupError(Exception):
+    """The server cannot start; every fault found is listed, one sentence each."""
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("\n".join(self.faults))
