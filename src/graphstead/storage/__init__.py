@@ -1,0 +1,1 @@
+"""Rows, transactions and doorbells; knows neither HTTP nor LangGraph."""

@@ -1,0 +1,366 @@
+"""What the engine asks of a storage backend: rows in, rows out, inside transactions.
+
+The engine's decisions are plain functions over a `Tx`; a backend runs each of them in one
+transaction and rings its bells after the commit. Wire timestamps are ISO 8601 UTC text with six
+decimals, so that text order is time order; engine times are epoch milliseconds (`_ms`).
+JSON columns hold decoded values; blobs are opaque bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar
+
+T = TypeVar("T")
+Json = dict[str, Any]
+RunStatus = Literal["pending", "running", "success", "error", "timeout", "interrupted"]
+ThreadStatus = Literal["idle", "busy", "interrupted", "error"]
+CancelAction = Literal["interrupt", "rollback"]
+
+
+class Bell(NamedTuple):
+    """Name what changed; bells carry no data, a lost one costs at most one poll (1 s)."""
+
+    topic: Literal["ready", "events", "cancel", "thread"]
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AssistantRow:
+    assistant_id: str
+    graph_id: str
+    name: str
+    description: str | None
+    config: Json
+    context: Json
+    metadata: Json
+    version: int
+    created_at: str
+    updated_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadRow:
+    """One thread; `values`, `error`, `interrupts` mirror its newest checkpoint and last run."""
+
+    thread_id: str
+    status: ThreadStatus
+    metadata: Json
+    config: Json
+    created_at: str
+    updated_at: str
+    state_updated_at: str
+    values: Any = None
+    error: Json | None = None
+    interrupts: Json = field(default_factory=dict)
+    ttl: Json | None = None
+    expires_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """One run. `gen` rises with every claim; a writer holding an older one is refused."""
+
+    run_id: str
+    thread_id: str
+    assistant_id: str
+    status: RunStatus
+    metadata: Json
+    kwargs: Json
+    multitask_strategy: str
+    created_at: str
+    updated_at: str
+    start_ms: int
+    blocked: bool = False
+    temporary: bool = False
+    gen: int = 0
+    attempt: int = 0
+    worker: str | None = None
+    cancel: CancelAction | None = None
+    base_checkpoint_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerRow:
+    worker_id: str
+    host: str
+    pid: int
+    lease_until_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """One stream event of a run; `seq` starts at 1 and has no gaps; `data` is JSON text."""
+
+    seq: int
+    created_ms: int
+    event: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class EndRow:
+    """How a run ended; outlives the row of a temporary run so that waiters can read it."""
+
+    run_id: str
+    thread_id: str
+    status: RunStatus
+    ended_ms: int
+    output: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointRow:
+    """One checkpoint without its channel values, which live once per version as blobs."""
+
+    thread_id: str
+    checkpoint_ns: str
+    checkpoint_id: str
+    parent_checkpoint_id: str | None
+    run_id: str | None
+    type: str
+    checkpoint: bytes
+    metadata: Json
+
+
+@dataclass(frozen=True, slots=True)
+class BlobRow:
+    channel: str
+    version: str
+    type: str
+    blob: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class WriteRow:
+    """One pending write of a task, addressed by (task_id, idx) under its checkpoint."""
+
+    task_id: str
+    task_path: str
+    idx: int
+    channel: str
+    type: str
+    blob: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A bounded slice of a sorted list; `sort_by` is one of the columns the caller declares."""
+
+    limit: int = 10
+    offset: int = 0
+    sort_by: str = "created_at"
+    descending: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class AssistantFilter:
+    graph_id: str | None = None
+    name: str | None = None
+    metadata: Json | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadFilter:
+    """All given parts must hold; `metadata` and `values` match by containment."""
+
+    metadata: Json | None = None
+    values: Json | None = None
+    status: ThreadStatus | None = None
+    thread_ids: Sequence[str] | None = None
+
+
+class Assistants(Protocol):
+    def get(self, assistant_id: str) -> AssistantRow | None: ...
+    def insert(self, row: AssistantRow) -> bool:
+        """Store a new assistant and its first version; False where the id is taken."""
+    def replace(self, row: AssistantRow) -> None:
+        """Overwrite the assistant's current row and remember it as version `row.version`."""
+    def search(self, match: AssistantFilter, page: Page) -> list[AssistantRow]: ...
+    def count(self, match: AssistantFilter) -> int: ...
+    def versions(self, assistant_id: str, metadata: Json | None, page: Page) -> list[AssistantRow]:
+        """List stored versions, newest first."""
+    def delete(self, assistant_id: str) -> bool: ...
+
+
+class Threads(Protocol):
+    def get(self, thread_id: str) -> ThreadRow | None: ...
+    def lock(self, thread_id: str) -> ThreadRow | None:
+        """Get the thread and hold its row until the transaction ends."""
+    def insert(self, row: ThreadRow) -> bool:
+        """Store a new thread; False where the id is taken."""
+    def set_status(self, thread_id: str, status: ThreadStatus, updated_at: str) -> None: ...
+    def set_metadata(
+        self, thread_id: str, metadata: Json, config: Json, updated_at: str
+    ) -> None: ...
+    def set_ttl(self, thread_id: str, ttl: Json | None, expires_ms: int | None) -> None: ...
+    def set_state(
+        self,
+        thread_id: str,
+        *,
+        status: ThreadStatus,
+        values: Any,
+        error: Json | None,
+        interrupts: Json,
+        state_updated_at: str,
+    ) -> None:
+        """Mirror the newest checkpoint and the last run's outcome; also sets `updated_at`."""
+    def search(self, match: ThreadFilter, page: Page) -> list[ThreadRow]: ...
+    def count(self, match: ThreadFilter) -> int: ...
+    def delete(self, thread_id: str) -> bool:
+        """Delete the thread's row alone; runs and checkpoints are the caller's to delete."""
+
+
+class Runs(Protocol):
+    def get(self, run_id: str) -> RunRow | None: ...
+    def insert(self, row: RunRow) -> None: ...
+    def active(self, thread_id: str) -> list[RunRow]:
+        """List the thread's running and pending runs: running first, then by (start_ms, run_id)."""
+    def running(self, thread_id: str) -> RunRow | None: ...
+    def has_active(self, thread_id: str) -> bool: ...
+    def must_wait(self, thread_id: str, now_ms: int) -> bool:
+        """Tell whether a running or a due, unblocked pending run holds the thread."""
+    def claimable(self, now_ms: int, limit: int) -> list[RunRow]:
+        """List pending, unblocked, due runs by (start_ms, run_id), skipping rows others hold."""
+    def next_start_ms(self) -> int | None:
+        """Tell when the earliest unblocked pending run is due."""
+    def start(self, run_id: str, *, worker: str, gen: int, attempt: int, updated_at: str) -> None:
+        """Mark the run running under generation `gen`."""
+    def owned(self, run_id: str, gen: int) -> bool:
+        """Tell whether the run is still running under `gen` (and hold its row)."""
+    def set_kwargs(self, run_id: str, kwargs: Json, metadata: Json) -> None: ...
+    def finish(self, run_id: str, status: RunStatus, updated_at: str) -> None:
+        """Give the run its last status and clear worker, lease, cancel and blocked."""
+    def requeue(self, run_id: str, *, gen: int, start_ms: int, updated_at: str) -> None:
+        """Return a running run to pending under a newer `gen`, which fences its last owner."""
+    def set_cancel(self, run_id: str, action: CancelAction, updated_at: str) -> None: ...
+    def cancels_of(self, worker: str) -> list[tuple[str, CancelAction]]:
+        """List (run_id, action) of the worker's running runs that are asked to stop."""
+    def set_blocked(self, run_id: str, blocked: bool) -> None: ...
+    def next_blocked(self, thread_id: str) -> RunRow | None:
+        """Get the first blocked pending run of the thread by (start_ms, run_id)."""
+    def orphans(self, now_ms: int, limit: int) -> list[RunRow]:
+        """List running runs whose worker is unknown or has let its lease run out."""
+    def of_worker(self, worker: str) -> list[RunRow]:
+        """List the runs that are running under this worker."""
+    def list(
+        self, thread_id: str, status: str | None, *, limit: int, offset: int
+    ) -> list[RunRow]:
+        """List the thread's runs, newest first."""
+    def ids_of(self, thread_id: str) -> list[str]: ...
+    def by_status(self, statuses: Sequence[str], limit: int) -> list[RunRow]: ...
+    def delete(self, run_id: str) -> bool: ...
+    def counts(self) -> tuple[int, int]:
+        """Count (pending, running) runs."""
+
+
+class Workers(Protocol):
+    def beat(self, row: WorkerRow) -> None:
+        """Insert the worker or renew its lease."""
+    def list(self) -> list[WorkerRow]: ...
+    def forget(self, worker_id: str) -> None: ...
+
+
+class Events(Protocol):
+    def append(self, run_id: str, rows: Sequence[EventRow]) -> None: ...
+    def after(self, run_id: str, seq: int, limit: int) -> list[EventRow]:
+        """List the run's events with a higher seq, in order."""
+    def last_seq(self, run_id: str) -> int:
+        """Get the run's highest seq, 0 where it has none."""
+    def end(self, row: EndRow) -> None:
+        """Record how the run ended (replaces an earlier record of the same run)."""
+    def ended(self, run_id: str) -> EndRow | None: ...
+    def purge(self, ended_before_ms: int, limit: int) -> int:
+        """Delete events and ends of at most `limit` runs that ended before; count the runs."""
+    def delete(self, run_id: str) -> None: ...
+
+
+class Checkpoints(Protocol):
+    def put(self, row: CheckpointRow, blobs: Sequence[BlobRow]) -> None:
+        """Insert or replace a checkpoint and those of its channel blobs that are new."""
+    def put_writes(
+        self, thread_id: str, checkpoint_ns: str, checkpoint_id: str, rows: Sequence[WriteRow],
+        *, replace: bool,
+    ) -> None:
+        """Insert task writes; existing (task_id, idx) are kept unless `replace`."""
+    def get(
+        self, thread_id: str, checkpoint_ns: str, checkpoint_id: str | None
+    ) -> CheckpointRow | None:
+        """Get one checkpoint, the newest where `checkpoint_id` is None."""
+    def blobs(
+        self, thread_id: str, checkpoint_ns: str, versions: Sequence[tuple[str, str]]
+    ) -> list[BlobRow]:
+        """Get the blobs of (channel, version) pairs; absent ones are left out."""
+    def writes(self, thread_id: str, checkpoint_ns: str, checkpoint_id: str) -> list[WriteRow]:
+        """List pending writes ordered by (task_path, task_id, idx)."""
+    def list(
+        self,
+        thread_id: str | None,
+        checkpoint_ns: str | None,
+        *,
+        checkpoint_id: str | None = None,
+        before: str | None = None,
+        metadata: Json | None = None,
+        limit: int | None = None,
+    ) -> list[CheckpointRow]:
+        """List checkpoints, newest first; `metadata` matches top-level keys by equality."""
+    def delete_thread(self, thread_id: str) -> None: ...
+    def delete_runs(self, run_ids: Sequence[str]) -> None:
+        """Delete the checkpoints these runs wrote, with writes and blobs no longer needed."""
+    def copy_thread(self, thread_id: str, target_thread_id: str) -> None: ...
+    def prune(self, thread_ids: Sequence[str], strategy: str) -> None:
+        """Keep only the newest checkpoint per namespace (`keep_latest`) or none (`delete`)."""
+    def size(self, thread_id: str) -> int:
+        """Sum the bytes the thread's checkpoints, blobs and writes take."""
+
+
+class Tx(Protocol):
+    """One open transaction."""
+
+    @property
+    def assistants(self) -> Assistants: ...
+    @property
+    def threads(self) -> Threads: ...
+    @property
+    def runs(self) -> Runs: ...
+    @property
+    def workers(self) -> Workers: ...
+    @property
+    def events(self) -> Events: ...
+    @property
+    def checkpoints(self) -> Checkpoints: ...
+    def ring(self, topic: Literal["ready", "events", "cancel", "thread"], key: str = "") -> None:
+        """Ring this bell once the transaction is committed."""
+
+
+class Listener(Protocol):
+    """Hears a set of bells on the event loop that made it."""
+
+    async def wait(self, timeout_s: float) -> bool:
+        """Return True at the next ring (or one that came since the last call), False in time."""
+    def close(self) -> None: ...
+
+
+class Doorbells(Protocol):
+    def listen(self, *bells: Bell) -> Listener:
+        """Hear these bells from now on, on the running loop; close it when done."""
+    def ring(self, bell: Bell) -> None:
+        """Wake every listener of this bell, in this process and in the others."""
+
+
+class Storage(Protocol):
+    @property
+    def doorbells(self) -> Doorbells: ...
+    async def write(self, work: Callable[[Tx], T]) -> T:
+        """Run `work` in one durable transaction; its exception rolls back that work alone."""
+    def write_blocking(self, work: Callable[[Tx], T]) -> T:
+        """The same for threads that run no event loop."""
+    async def read(self, work: Callable[[Tx], T]) -> T:
+        """Run `work` on one consistent snapshot."""
+    def read_blocking(self, work: Callable[[Tx], T]) -> T: ...
+    def hold(self, worker_id: str) -> None:
+        """Hold this worker's liveness lock until the process dies or the storage is closed."""
+    def is_alive(self, worker: WorkerRow) -> bool | None:
+        """Tell whether that worker's process lives; None where this cannot be known."""
+    def close(self) -> None: ...
