@@ -1,0 +1,4 @@
+"""The `graphstead` command: dev, serve, worker, routes, check."""
+
+def main() -> None:
+    raise SystemExit("not built yet")
