@@ -1,0 +1,249 @@
+"""Every setting once: name, environment variables, type, default, help.
+
+The class below is the table. The command line takes its help texts from it, the docs derive a
+page from it, and one frozen instance travels to every layer. Names that the reference server
+reads from the environment are read here too, after our own `GRAPHSTEAD_<NAME>`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AliasChoices, Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from graphstead.problems import StartupError
+
+__all__ = ["Setting", "Settings", "environment", "read_settings", "settings_table"]
+
+DATABASE_FILE = "graphstead.sqlite3"
+POSTGRES_SCHEMES = ("postgres://", "postgresql://")
+
+LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
+ResponseValidation = Literal["off", "sample", "strict"]
+UnknownFields = Literal["report", "reject"]
+
+
+def _setting(default: Any, help_text: str, *environment_names: str, **bounds: Any) -> Any:
+    """Declare one row; the first environment variable that is set wins."""
+    names = AliasChoices(*environment_names)
+    return Field(default, description=help_text, validation_alias=names, **bounds)
+
+
+class Settings(BaseSettings):
+    """The settings of one process, read once at its start and never changed."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, env_ignore_empty=True, extra="ignore", populate_by_name=True
+    )
+
+    host: str = _setting("127.0.0.1", "Interface to listen on.", "GRAPHSTEAD_HOST")
+    port: int = _setting(8123, "Port to listen on.", "GRAPHSTEAD_PORT", "PORT", ge=0, le=65535)
+    data_dir: Path = _setting(
+        Path(".graphstead"),
+        "Folder of the database; by default .graphstead beside langgraph.json.",
+        "GRAPHSTEAD_DATA_DIR",
+    )
+    database_uri: str | None = _setting(
+        None,
+        "Database to use instead of the file in the data folder. Postgres comes later.",
+        "GRAPHSTEAD_DATABASE_URI",
+        "DATABASE_URI",
+        "POSTGRES_URI",
+    )
+    n_jobs_per_worker: int = _setting(
+        10,
+        "Runs that one worker carries at a time.",
+        "GRAPHSTEAD_N_JOBS_PER_WORKER",
+        "N_JOBS_PER_WORKER",
+        ge=1,
+    )
+    api_workers: int = _setting(
+        1, "API processes of serve.", "GRAPHSTEAD_API_WORKERS", "WEB_CONCURRENCY", ge=1
+    )
+    run_workers: int = _setting(
+        1, "Worker processes of serve; graphs run there.", "GRAPHSTEAD_RUN_WORKERS", ge=0
+    )
+    bg_job_timeout_s: float = _setting(
+        86400.0,
+        "Seconds after which a run ends with status timeout.",
+        "GRAPHSTEAD_BG_JOB_TIMEOUT_S",
+        "BG_JOB_TIMEOUT_SECS",
+        gt=0,
+    )
+    bg_job_max_retries: int = _setting(
+        3,
+        "Times a run is started before it ends with status error.",
+        "GRAPHSTEAD_BG_JOB_MAX_RETRIES",
+        "BG_JOB_MAX_RETRIES",
+        ge=1,
+    )
+    shutdown_grace_s: float = _setting(
+        180.0,
+        "Seconds a stopping worker gives its runs; what is left resumes elsewhere. dev: 5.",
+        "GRAPHSTEAD_SHUTDOWN_GRACE_S",
+        "BG_JOB_SHUTDOWN_GRACE_PERIOD_SECS",
+        ge=0,
+    )
+    drain_s: float = _setting(
+        3.0,
+        "Seconds a stopping API process gives open requests once its streams have ended.",
+        "GRAPHSTEAD_DRAIN_S",
+        gt=0,
+    )
+    lease_s: float = _setting(
+        15.0,
+        "Seconds without a sign of life after which a worker's runs are taken over.",
+        "GRAPHSTEAD_LEASE_S",
+        gt=0,
+    )
+    sweep_s: float = _setting(
+        1.0,
+        "Seconds between looks for due and abandoned runs; a lost bell costs no more than this.",
+        "GRAPHSTEAD_SWEEP_S",
+        gt=0,
+    )
+    heartbeat_s: float = _setting(
+        5.0,
+        "Seconds of silence after which a stream sends a comment line.",
+        "GRAPHSTEAD_HEARTBEAT_S",
+        gt=0,
+    )
+    resumable_stream_ttl_s: float = _setting(
+        120.0,
+        "Seconds after a run's end during which its resumable stream can be replayed.",
+        "GRAPHSTEAD_RESUMABLE_STREAM_TTL_S",
+        "RESUMABLE_STREAM_TTL_SECONDS",
+        ge=0,
+    )
+    default_recursion_limit: int = _setting(
+        10011,
+        "Steps a graph may take when the run names no limit.",
+        "GRAPHSTEAD_DEFAULT_RECURSION_LIMIT",
+        "LANGGRAPH_DEFAULT_RECURSION_LIMIT",
+        ge=1,
+    )
+    max_body_bytes: int = _setting(
+        300 * 1024 * 1024,
+        "Longest request body read; a longer one is answered 413.",
+        "GRAPHSTEAD_MAX_BODY_BYTES",
+        "HTTP_MAX_REQUEST_BODY_BYTES",
+        ge=1,
+    )
+    response_validation: ResponseValidation = _setting(
+        "off",
+        "Which answers are checked against the contract: none, a sample, or all of them.",
+        "GRAPHSTEAD_RESPONSE_VALIDATION",
+    )
+    unknown_fields: UnknownFields = _setting(
+        "report",
+        "What a body key unknown to the contract leads to: a report in log and header, or 422.",
+        "GRAPHSTEAD_UNKNOWN_FIELDS",
+    )
+    cors_allow_origins: Annotated[tuple[str, ...], NoDecode] = _setting(
+        ("*",),
+        "Origins that browsers may call from, separated by commas.",
+        "GRAPHSTEAD_CORS_ALLOW_ORIGINS",
+        "CORS_ALLOW_ORIGINS",
+    )
+    log_level: LogLevel = _setting(
+        "INFO", "Least severe log line written.", "GRAPHSTEAD_LOG_LEVEL", "LOG_LEVEL"
+    )
+    log_json: bool = _setting(False, "Write log lines as JSON.", "GRAPHSTEAD_LOG_JSON", "LOG_JSON")
+    log_color: bool = _setting(
+        True, "Colour log lines on a terminal.", "GRAPHSTEAD_LOG_COLOR", "LOG_COLOR"
+    )
+
+    @field_validator("cors_allow_origins", mode="before")
+    @classmethod
+    def _split_origins(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _upper_level(cls, value: Any) -> Any:
+        return value.upper() if isinstance(value, str) else value
+
+    @field_validator("database_uri")
+    @classmethod
+    def _refuse_other_databases(cls, value: str | None) -> str | None:
+        if value is None or value.startswith("sqlite:///"):
+            return value
+        if value.startswith(POSTGRES_SCHEMES):
+            raise ValueError(
+                "Postgres comes later; leave it unset to use the SQLite file in the data folder"
+            )
+        raise ValueError("expected sqlite:///path, or nothing for the file in the data folder")
+
+    @property
+    def database_path(self) -> Path:
+        """Return the SQLite file that holds everything this server remembers."""
+        if self.database_uri is not None:
+            return Path(self.database_uri.removeprefix("sqlite:///"))
+        return self.data_dir / DATABASE_FILE
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One row of the table, ready to be printed."""
+
+    name: str
+    environment_names: tuple[str, ...]
+    type_name: str
+    default: Any
+    help: str
+
+
+def settings_table() -> tuple[Setting, ...]:
+    """Return every setting in declaration order."""
+    return tuple(_row(name) for name in Settings.model_fields)
+
+
+def _row(name: str) -> Setting:
+    field = Settings.model_fields[name]
+    annotation = field.annotation
+    type_name = annotation.__name__ if isinstance(annotation, type) else str(annotation)
+    return Setting(
+        name=name,
+        environment_names=_environment_names(name),
+        type_name=type_name.replace("typing.", ""),
+        default=field.default,
+        help=field.description or "",
+    )
+
+
+def _environment_names(name: str) -> tuple[str, ...]:
+    names = Settings.model_fields[name].validation_alias
+    assert isinstance(names, AliasChoices)
+    return tuple(str(choice) for choice in names.choices)
+
+
+def read_settings(**flags: Any) -> Settings:
+    """Return the settings of this process: flags first, then the environment, then defaults.
+
+    A flag of None counts as not given. Raises StartupError with one sentence per bad value.
+    """
+    try:
+        return Settings(**{name: value for name, value in flags.items() if value is not None})
+    except ValidationError as error:
+        raise StartupError([_fault(item["loc"], item["msg"]) for item in error.errors()]) from None
+
+
+def _fault(loc: tuple[int | str, ...], message: str) -> str:
+    place = str(loc[0]) if loc else "settings"
+    return f"{place}: {message.removeprefix('Value error, ')}"
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """Return the variables from which another process reads these very settings."""
+    found: dict[str, str] = {}
+    for name in Settings.model_fields:
+        value = getattr(settings, name)
+        if value is not None:
+            text = ",".join(value) if isinstance(value, tuple) else str(value)
+            found[_environment_names(name)[0]] = text
+    return found
