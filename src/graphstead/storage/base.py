@@ -8,6 +8,7 @@ JSON columns hold decoded values; blobs are opaque bytes.
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol, TypeVar
@@ -17,12 +18,13 @@ Json = dict[str, Any]
 RunStatus = Literal["pending", "running", "success", "error", "timeout", "interrupted"]
 ThreadStatus = Literal["idle", "busy", "interrupted", "error"]
 CancelAction = Literal["interrupt", "rollback"]
+Topic = Literal["ready", "events", "ended", "cancel", "thread"]
 
 
 class Bell(NamedTuple):
     """Name what changed; bells carry no data, a lost one costs at most one poll (1 s)."""
 
-    topic: Literal["ready", "events", "cancel", "thread"]
+    topic: Topic
     key: str = ""
 
 
@@ -248,8 +250,8 @@ class Runs(Protocol):
         self, thread_id: str, status: str | None, *, limit: int, offset: int
     ) -> list[RunRow]:
         """List the thread's runs, newest first."""
-    def ids_of(self, thread_id: str) -> list[str]: ...
-    def by_status(self, statuses: Sequence[str], limit: int) -> list[RunRow]: ...
+    def ids_of(self, thread_id: str) -> builtins.list[str]: ...
+    def by_status(self, statuses: Sequence[str], limit: int) -> builtins.list[RunRow]: ...
     def delete(self, run_id: str) -> bool: ...
     def counts(self) -> tuple[int, int]:
         """Count (pending, running) runs."""
@@ -330,7 +332,7 @@ class Tx(Protocol):
     def events(self) -> Events: ...
     @property
     def checkpoints(self) -> Checkpoints: ...
-    def ring(self, topic: Literal["ready", "events", "cancel", "thread"], key: str = "") -> None:
+    def ring(self, topic: Topic, key: str = "") -> None:
         """Ring this bell once the transaction is committed."""
 
 

@@ -1,0 +1,78 @@
+"""Stateless Runs: runs that bring their own thread and by default take it with them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from graphstead.contract.answers import EventStream, KeepAliveJson, Reply
+from graphstead.contract.auth import Caller
+from graphstead.contract.exchange import Disconnected
+from graphstead.engine import Engine
+from graphstead.engine.runs import modes_of, places, run_body
+
+
+async def run_stateless_runs_post(
+    *, body: dict[str, Any], engine: Engine, caller: Caller, request_id: str
+) -> Reply:
+    """Create a background run."""
+    run = await engine.runs.create(body, caller=caller, request_id=request_id)
+    return Reply(run_body(run), places(run, stateless=True))
+
+
+async def run_batch_stateless_runs_post(
+    *, body: list[dict[str, Any]], engine: Engine, caller: Caller, request_id: str
+) -> list[dict[str, Any]]:
+    """Create runs in one transaction, in the order of the array."""
+    runs = await engine.runs.create_batch(body, caller=caller, request_id=request_id)
+    return [run_body(run) for run in runs]
+
+
+async def wait_run_stateless_runs_wait_post(
+    *,
+    body: dict[str, Any],
+    engine: Engine,
+    caller: Caller,
+    request_id: str,
+    disconnected: Disconnected,
+) -> KeepAliveJson:
+    """Create a run and answer with its output."""
+    run = await engine.runs.create(body, caller=caller, request_id=request_id)
+    leaving = body.get("on_disconnect") == "cancel"
+    output = engine.runs.output(run, cancel_on_leave=leaving, gone=disconnected)
+    return KeepAliveJson(output, places(run, stateless=False, then="join"))
+
+
+async def stream_run_stateless_runs_stream_post(
+    *,
+    body: dict[str, Any],
+    engine: Engine,
+    caller: Caller,
+    request_id: str,
+    disconnected: Disconnected,
+) -> EventStream:
+    """Create a run and stream its events."""
+    run = await engine.runs.create(body, caller=caller, request_id=request_id)
+    leaving = body.get("on_disconnect") == "cancel"
+    frames = engine.runs.stream(run, gone=disconnected, cancel_on_leave=leaving)
+    return EventStream(frames, places(run, stateless=True, then="stream"))
+
+
+async def stream_run_stateless_get(
+    *,
+    run_id: str,
+    last_event_id: str | None,
+    stream_mode: str | None,
+    cancel_on_disconnect: bool,
+    engine: Engine,
+    disconnected: Disconnected,
+) -> EventStream:
+    """Join the stream of a stateless run."""
+    found = await engine.runs.find_end(None, run_id)
+    frames = await engine.runs.join_stream(
+        found,
+        last_event_id=last_event_id,
+        modes=modes_of(stream_mode),
+        gone=disconnected,
+        cancel_on_leave=cancel_on_disconnect,
+    )
+    return EventStream(frames, {"content-location": f"/runs/{run_id}"})

@@ -1,0 +1,91 @@
+"""Thread Runs: runs that read and change the state of a thread."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from graphstead.contract.answers import EventStream, KeepAliveJson, Reply
+from graphstead.contract.auth import Caller
+from graphstead.contract.exchange import Disconnected
+from graphstead.engine import Engine
+from graphstead.engine.runs import modes_of, places, run_body
+
+
+async def create_run_threads__thread_id__runs_post(
+    *, thread_id: str, body: dict[str, Any], engine: Engine, caller: Caller, request_id: str
+) -> Reply:
+    """Create a background run on a thread."""
+    run = await engine.runs.create(body, thread_id=thread_id, caller=caller, request_id=request_id)
+    return Reply(run_body(run), places(run, stateless=False))
+
+
+async def wait_run_threads__thread_id__runs_wait_post(
+    *,
+    thread_id: str,
+    body: dict[str, Any],
+    engine: Engine,
+    caller: Caller,
+    request_id: str,
+    disconnected: Disconnected,
+) -> KeepAliveJson:
+    """Create a run on a thread and answer with its output."""
+    run = await engine.runs.create(body, thread_id=thread_id, caller=caller, request_id=request_id)
+    leaving = body.get("on_disconnect") == "cancel"
+    output = engine.runs.output(run, cancel_on_leave=leaving, gone=disconnected)
+    return KeepAliveJson(output, places(run, stateless=False, then="join"))
+
+
+async def stream_run_threads__thread_id__runs_stream_post(
+    *,
+    thread_id: str,
+    body: dict[str, Any],
+    engine: Engine,
+    caller: Caller,
+    request_id: str,
+    disconnected: Disconnected,
+) -> EventStream:
+    """Create a run on a thread and stream its events."""
+    run = await engine.runs.create(body, thread_id=thread_id, caller=caller, request_id=request_id)
+    leaving = body.get("on_disconnect") == "cancel"
+    frames = engine.runs.stream(run, gone=disconnected, cancel_on_leave=leaving)
+    return EventStream(frames, places(run, stateless=False, then="stream"))
+
+
+async def get_run_http_threads__thread_id__runs__run_id__get(
+    *, thread_id: str, run_id: str, engine: Engine
+) -> dict[str, Any]:
+    """Get a run of a thread."""
+    return run_body(await engine.runs.get(thread_id, run_id))
+
+
+async def join_run_http_threads__thread_id__runs__run_id__join_get(
+    *, thread_id: str, run_id: str, engine: Engine
+) -> KeepAliveJson:
+    """Wait for a run and answer with its output."""
+    found = await engine.runs.find_end(thread_id, run_id)
+    here = f"/threads/{thread_id}/runs/{run_id}"
+    headers = {"content-location": here, "location": f"{here}/join"}
+    return KeepAliveJson(engine.runs.join(found), headers)
+
+
+async def stream_run_http_threads__thread_id__runs__run_id__join_get(
+    *,
+    thread_id: str,
+    run_id: str,
+    last_event_id: str | None,
+    stream_mode: str | None,
+    cancel_on_disconnect: bool,
+    engine: Engine,
+    disconnected: Disconnected,
+) -> EventStream:
+    """Join the stream of a run."""
+    found = await engine.runs.find_end(thread_id, run_id)
+    frames = await engine.runs.join_stream(
+        found,
+        last_event_id=last_event_id,
+        modes=modes_of(stream_mode),
+        gone=disconnected,
+        cancel_on_leave=cancel_on_disconnect,
+    )
+    here = f"/threads/{thread_id}/runs/{run_id}"
+    return EventStream(frames, {"content-location": here, "location": f"{here}/stream"})

@@ -1,0 +1,35 @@
+"""Who asks: the identity that the contract layer's auth hook found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+
+class Caller(Protocol):
+    """An authenticated identity, or the anonymous one (identity ``""``)."""
+
+    @property
+    def identity(self) -> str: ...
+
+    @property
+    def display_name(self) -> str: ...
+
+    @property
+    def permissions(self) -> tuple[str, ...]: ...
+
+    @property
+    def extras(self) -> Mapping[str, Any]: ...
+
+
+def user_of(caller: Caller) -> dict[str, Any] | None:
+    """Return the user object graphs see as `langgraph_auth_user`, None for the anonymous caller."""
+    if not caller.identity:
+        return None
+    return {
+        **caller.extras,
+        "identity": caller.identity,
+        "display_name": caller.display_name,
+        "permissions": list(caller.permissions),
+        "is_authenticated": True,
+    }

@@ -1,0 +1,113 @@
+"""From a request body to what a run row remembers, before any transaction is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from graphstead.engine.callers import Caller
+from graphstead.problems import BadRequest, NotImplementedYet, Unprocessable
+from graphstead.storage.base import Json
+
+DEFAULT_MODES = ("values",)
+LATER_FIELDS = {
+    "webhook": "webhooks are delivered by a later version",
+    "feedback_keys": "feedback URLs need LangSmith, which this server does not call",
+    "langsmith_tracer": "tracing to LangSmith is not part of this server",
+    "strict_resume": "strict resume is not supported yet",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """One run as asked for: `thread_id` is None for a stateless run."""
+
+    run_id: str
+    thread_id: str | None
+    assistant_id: str
+    body: Mapping[str, Any]
+    caller: Caller
+    request_id: str
+    requested_ms: int
+
+    @property
+    def after_s(self) -> float:
+        return float(self.body.get("after_seconds") or 0)
+
+    @property
+    def start_ms(self) -> int:
+        return self.requested_ms + int(self.after_s * 1000)
+
+    @property
+    def temporary(self) -> bool:
+        return self.thread_id is None and self.body.get("on_completion", "delete") == "delete"
+
+
+def check(body: Mapping[str, Any], *, stateless: bool) -> None:
+    """Refuse what no run can honour; each refusal names its field.
+
+    Raises NotImplementedYet for fields of later versions, BadRequest for a resume without a thread.
+    """
+    for field, why in LATER_FIELDS.items():
+        if body.get(field):
+            raise NotImplementedYet(f"body.{field}: {why}")
+    command = body.get("command") or {}
+    if stateless and command.get("resume") is not None:
+        raise BadRequest("body.command.resume: only a run on a thread can be resumed")
+    if not stateless and body.get("on_completion") == "delete":
+        raise Unprocessable("body.on_completion: a run on a thread always keeps its thread")
+
+
+def kwargs_of(draft: Draft, config: Json, context: Json) -> Json:
+    """Return the run's stored arguments, in the order clients see them."""
+    body = draft.body
+    return {
+        "input": body.get("input"),
+        "command": body.get("command"),
+        "config": with_checkpoint(config, body),
+        "context": context,
+        "stream_mode": stream_modes(body),
+        "interrupt_before": body.get("interrupt_before"),
+        "interrupt_after": body.get("interrupt_after"),
+        "webhook": None,
+        "feedback_keys": None,
+        "temporary": draft.temporary,
+        "subgraphs": bool(body.get("stream_subgraphs")),
+        "resumable": bool(body.get("stream_resumable")),
+        "checkpoint_during": body.get("checkpoint_during", True) is not False,
+        "durability": durability(body),
+    }
+
+
+def stream_modes(body: Mapping[str, Any]) -> list[str]:
+    """Return the asked modes as a list without repeats; none means `values`."""
+    asked = body.get("stream_mode") or DEFAULT_MODES
+    return [asked] if isinstance(asked, str) else list(dict.fromkeys(asked))
+
+
+def durability(body: Mapping[str, Any]) -> str:
+    """Return sync, async or exit; the older `checkpoint_during: false` means exit."""
+    given = body.get("durability")
+    if given is not None:
+        return str(given)
+    return "exit" if body.get("checkpoint_during") is False else "async"
+
+
+def with_checkpoint(config: Json, body: Mapping[str, Any]) -> Json:
+    """Point the config at the checkpoint to continue or fork from, where one is named."""
+    named = dict(body.get("checkpoint") or {})
+    if body.get("checkpoint_id"):
+        named["checkpoint_id"] = body["checkpoint_id"]
+    named.pop("thread_id", None)
+    if not named.get("checkpoint_id"):
+        return config
+    return {**config, "configurable": {**config["configurable"], **_known(named)}}
+
+
+def _known(named: Json) -> Json:
+    return {
+        key: named[key]
+        for key in ("checkpoint_id", "checkpoint_ns", "checkpoint_map")
+        if named.get(key) is not None
+    }

@@ -1,0 +1,73 @@
+"""The engine put together: storage, graphs, and in a process that carries out runs a worker."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+from graphstead.engine.assistants import Assistants
+from graphstead.engine.clock import Clock, SystemClock
+from graphstead.engine.runs import Runs
+from graphstead.engine.system import System
+from graphstead.engine.threads import Threads
+from graphstead.engine.upkeep import Upkeep, UpkeepLimits
+from graphstead.engine.worker import Worker, WorkerLimits
+from graphstead.graphs.host import GraphHost
+from graphstead.graphs.load import GraphSet
+from graphstead.storage.base import Storage
+
+
+class EngineLimits(WorkerLimits, UpkeepLimits, Protocol):
+    """The settings the engine needs; `graphstead.settings.Settings` has them all."""
+
+    @property
+    def heartbeat_s(self) -> float: ...
+
+    @property
+    def shutdown_grace_s(self) -> float: ...
+
+
+class Engine:
+    """What handlers call. With `run_worker` this process also carries out runs."""
+
+    def __init__(
+        self,
+        *,
+        storage: Storage,
+        graphs: GraphSet,
+        settings: EngineLimits,
+        run_worker: bool,
+        clock: Clock | None = None,
+    ) -> None:
+        self._storage = storage
+        self._settings = settings
+        clock = clock or SystemClock()
+        worker_id = clock.new_id() if run_worker else None
+        self._host = GraphHost(graphs)
+        self._upkeep = Upkeep(worker_id, storage, settings, clock)
+        self._worker = Worker(worker_id, storage, graphs, settings, clock) if worker_id else None
+        self.assistants = Assistants(storage, graphs)
+        self.runs = Runs(storage, self.assistants, clock, settings.heartbeat_s)
+        self.threads = Threads(storage, self._host, clock)
+        self.system = System(storage)
+
+    async def start(self) -> None:
+        """Seed the graphs' own assistants, recover what a crash left, start the worker."""
+        await asyncio.to_thread(self._start)
+
+    def _start(self) -> None:
+        self.assistants.seed()
+        if self._worker is not None:
+            self._upkeep.start()
+            self._worker.start()
+
+    async def stop(self) -> None:
+        """Let runs finish within the grace, hand back the rest, close the storage."""
+        await asyncio.to_thread(self._stop)
+
+    def _stop(self) -> None:
+        if self._worker is not None:
+            self._worker.stop(self._settings.shutdown_grace_s)
+            self._upkeep.stop()
+        self._host.stop()
+        self._storage.close()

@@ -1,0 +1,264 @@
+"""One run, from claim to end: stream the graph, log its events, settle run and thread together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import orjson
+import structlog
+from langgraph.types import StateSnapshot
+
+from graphstead.engine import transitions, wire
+from graphstead.engine.checkpoints import Saver
+from graphstead.engine.chunks import Translator
+from graphstead.engine.clock import Clock
+from graphstead.engine.inputs import graph_config, graph_context, graph_input
+from graphstead.engine.snapshots import interrupts_by_task
+from graphstead.engine.transitions import Outcome, StaleRun, ThreadOutcome
+from graphstead.graphs.load import GraphSet
+from graphstead.storage.base import Json, RunRow, RunStatus, Storage, ThreadStatus
+from graphstead.streaming.log import EventWriter
+
+log = structlog.get_logger("graphstead.run")
+MISSING = object()
+
+
+class Limits(Protocol):
+    """The settings that bound one run."""
+
+    @property
+    def bg_job_timeout_s(self) -> float: ...
+
+    @property
+    def default_recursion_limit(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How the graph's part ended; `error` is the body clients see."""
+
+    status: RunStatus
+    error: Json | None = None
+
+
+class Execution:
+    """A claimed run under its generation. `stop` ends it from outside with a reason."""
+
+    def __init__(
+        self, run: RunRow, storage: Storage, graphs: GraphSet, limits: Limits, clock: Clock
+    ) -> None:
+        self.run_row = run
+        self._storage = storage
+        self._graphs = graphs
+        self._limits = limits
+        self._clock = clock
+        self._graph_id = run.kwargs["config"]["configurable"]["graph_id"]
+        self._saver = None if run.temporary else Saver(storage, fence=(run.run_id, run.gen))
+        self._translator = Translator(run.kwargs["stream_mode"])
+        self._values: Any = MISSING
+        self._interrupts: dict[str, Any] = {}
+        self._stop_reason: str | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._log = log.bind(run_id=run.run_id, thread_id=run.thread_id, attempt=run.attempt)
+
+    def start(self, done: Callable[[Execution], None]) -> None:
+        """Run as a task of its own and report when it is over."""
+        self._task = asyncio.create_task(self._run(), name=f"run-{self.run_row.run_id}")
+        self._task.add_done_callback(lambda _: done(self))
+
+    def stop(self, reason: str | None) -> None:
+        """End the run now: with a reason it is cancelled for good, without one it is requeued."""
+        if self._task is not None and self._stop_reason is None:
+            self._stop_reason = reason
+            self._task.cancel()
+
+    async def settled(self) -> None:
+        """Wait until the run is over."""
+        if self._task is not None:
+            await asyncio.wait([self._task])
+
+    async def _run(self) -> None:
+        try:
+            await self._run_to_the_end()
+        except StaleRun:
+            self._log.warning("run taken over", gen=self.run_row.gen)
+        except asyncio.CancelledError:
+            await asyncio.shield(self._give_back())
+        except Exception:  # the worker's edge: one run must never take the others down
+            self._log.exception("run could not be finished")
+
+    async def _run_to_the_end(self) -> None:
+        last_seq = 0
+        if self.run_row.attempt > 1:
+            last_seq = await self._storage.read(lambda tx: tx.events.last_seq(self.run_row.run_id))
+        self._events = EventWriter(self._storage, self._append, last_seq)
+        verdict = await self._verdict()
+        outcome = await self._outcome(verdict)
+        rest = await self._events.take_rest()
+        run, clock = self.run_row, self._clock
+        await self._storage.write(lambda tx: transitions.finish(tx, run, outcome, rest, clock))
+        self._log.info("run ended", status=verdict.status)
+
+    def _append(self, tx: Any, rows: Any) -> None:
+        transitions.append(tx, self.run_row.run_id, self.run_row.gen, rows)
+
+    async def _give_back(self) -> None:
+        run, clock = self.run_row, self._clock
+        await self._storage.write(lambda tx: transitions.give_back(tx, run, clock))
+
+    async def _verdict(self) -> Verdict:
+        limit = asyncio.timeout(self._limits.bg_job_timeout_s)
+        try:
+            async with limit:
+                await self._stream()
+        except asyncio.CancelledError:
+            if self._stop_reason is None:
+                raise
+            self._uncancel()
+            return Verdict("interrupted", {"error": "UserInterrupt", "message": self._stop_reason})
+        except StaleRun:
+            raise
+        except Exception as failure:  # the worker's edge: whatever a graph raises ends its run
+            if limit.expired():
+                return Verdict("timeout", {"error": "TimeoutError", "message": self._too_long()})
+            return await self._failed(failure)
+        return Verdict("success")
+
+    def _uncancel(self) -> None:
+        task = asyncio.current_task()
+        if task is not None:
+            task.uncancel()
+
+    def _too_long(self) -> str:
+        return f"The run took longer than {self._limits.bg_job_timeout_s:g} s"
+
+    async def _failed(self, failure: Exception) -> Verdict:
+        error = wire.error_body(failure)
+        self._log.warning("run failed", error=error["error"], exc_info=failure)
+        await self._events.put("error", orjson.dumps(error))
+        return Verdict("error", error)
+
+    async def _stream(self) -> None:
+        run = self.run_row
+        await self._events.put(
+            "metadata", orjson.dumps({"run_id": run.run_id, "attempt": run.attempt})
+        )
+        resumed = await self._has_progress()
+        async with self._open() as graph:
+            config = graph_config(run, graph.name, self._step_limit(graph), resumed=resumed)
+            given = None if resumed else graph_input(run.kwargs)
+            context = graph_context(run.kwargs["context"], getattr(graph, "context_schema", None))
+            async for name, payload in self._chunks(graph, given, config, context):
+                await self._events.put(name, wire.dumps(payload))
+
+    def _step_limit(self, graph: Any) -> int | None:
+        """Return the server's default, None where the graph has bound a limit of its own."""
+        bound = (graph.config or {}).get("recursion_limit")
+        return None if bound else self._limits.default_recursion_limit
+
+    def _open(self) -> Any:
+        return self._graphs.open(
+            self._graph_id,
+            self.run_row.kwargs["config"],
+            access="threads.create_run",
+            checkpointer=self._saver,
+        )
+
+    async def _has_progress(self) -> bool:
+        """Tell whether an earlier attempt of this run left a checkpoint to continue from."""
+        run = self.run_row
+        if run.attempt == 1 or run.temporary:
+            return False
+        newest = await self._storage.read(lambda tx: tx.checkpoints.get(run.thread_id, "", None))
+        return newest is not None and newest.run_id == run.run_id
+
+    async def _chunks(
+        self, graph: Any, given: Any, config: Json, context: Any
+    ) -> AsyncIterator[tuple[str, Any]]:
+        kwargs = self.run_row.kwargs
+        options: Json = {
+            "context": context,
+            "stream_mode": self._translator.native_modes,
+            "interrupt_before": kwargs["interrupt_before"],
+            "interrupt_after": kwargs["interrupt_after"],
+            "subgraphs": kwargs["subgraphs"],
+        }
+        if self._saver is not None:
+            options["durability"] = kwargs["durability"]
+        if "events" in kwargs["stream_mode"]:
+            async for pair in self._langchain_events(graph, given, config, options):
+                yield pair
+            return
+        async for chunk in graph.astream(given, config, **options):
+            for pair in self._translate(chunk):
+                yield pair
+
+    async def _langchain_events(
+        self, graph: Any, given: Any, config: Json, options: Json
+    ) -> AsyncIterator[tuple[str, Any]]:
+        """Stream langchain events; the graph's own chunks among them become their modes' events."""
+        async for event in graph.astream_events(given, config, version="v2", **options):
+            own = event["event"] == "on_chain_stream" and event["run_id"] == self.run_row.run_id
+            if not own:
+                yield "events", event
+                continue
+            for pair in self._translate(event["data"]["chunk"]):
+                yield pair
+
+    def _translate(self, chunk: Any) -> list[tuple[str, Any]]:
+        namespace, mode, payload = chunk if len(chunk) == 3 else ((), *chunk)
+        if mode == "values" and not namespace:
+            self._values = payload
+            self._remember_interrupts(payload)
+        return list(self._translator.events(namespace, mode, payload))
+
+    def _remember_interrupts(self, values: Any) -> None:
+        if isinstance(values, Mapping):
+            for one in values.get("__interrupt__", ()):
+                self._interrupts[one.id] = one
+
+    async def _outcome(self, verdict: Verdict) -> Outcome:
+        snapshot = None if self.run_row.temporary else await self._snapshot()
+        output = self._output(verdict, snapshot)
+        thread = None if self.run_row.temporary else _shown(verdict, snapshot)
+        return Outcome(verdict.status, output, thread)
+
+    def _output(self, verdict: Verdict, snapshot: StateSnapshot | None) -> bytes:
+        """Return what waiters get (measured on 0.16.7, also for several interrupts at once)."""
+        if verdict.status == "error":
+            return orjson.dumps({"__error__": verdict.error})
+        if len(self._interrupts) > 1:
+            return wire.dumps({"__interrupt__": list(self._interrupts.values())})
+        if self._values is not MISSING:
+            return wire.dumps(self._values)
+        return wire.dumps(snapshot.values if snapshot else None)
+
+    async def _snapshot(self) -> StateSnapshot | None:
+        config = {"configurable": {"thread_id": self.run_row.thread_id, "checkpoint_ns": ""}}
+        try:
+            async with self._open() as graph:
+                state: StateSnapshot = await graph.aget_state(config)
+                return state
+        except StaleRun:
+            raise
+        except Exception:  # the worker's edge: a graph that cannot be opened still ends its run
+            self._log.exception("the state after the run could not be read")
+            return None
+
+
+def _shown(verdict: Verdict, snapshot: StateSnapshot | None) -> ThreadOutcome:
+    """Return what the thread shows after this run."""
+    if snapshot is None:
+        return ThreadOutcome("error", None, verdict.error, {})
+    status: ThreadStatus = "interrupted" if snapshot.next else "idle"
+    if verdict.status in ("error", "timeout"):
+        status = "error"
+    return ThreadOutcome(
+        status=status,
+        values=orjson.Fragment(wire.dumps(snapshot.values)),
+        error=verdict.error,
+        interrupts=orjson.loads(wire.dumps(interrupts_by_task(snapshot))),
+    )

@@ -1,0 +1,368 @@
+"""The state machine of runs and threads: every function runs inside one transaction.
+
+    create ─► pending ─claim─► running ─finish─► success | error | timeout | interrupted
+                 ▲                │
+                 └────recover─────┘   the owner died: a newer `gen` fences whatever it still writes
+
+The thread's row is locked first, so that two decisions about one thread never interleave.
+Reasons and the failure table: docs/architecture.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import orjson
+
+from graphstead.engine.clock import Clock, wire_time, wire_time_of_ms
+from graphstead.engine.drafts import Draft, kwargs_of
+from graphstead.engine.merging import Identity, open_metadata, settle, thread_config
+from graphstead.problems import AssistantNotFound, RunNotFound, ThreadBusy, ThreadNotFound
+from graphstead.storage.base import (
+    AssistantRow,
+    CancelAction,
+    EndRow,
+    EventRow,
+    Json,
+    RunRow,
+    RunStatus,
+    ThreadRow,
+    ThreadStatus,
+    Tx,
+)
+
+NULL = b"null"
+
+
+class StaleRun(Exception):
+    """The run belongs to a newer generation, or to nobody: this writer must stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadOutcome:
+    """What the thread shows once a run is over."""
+
+    status: ThreadStatus
+    values: Any
+    error: Json | None
+    interrupts: Json
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run ended: `output` is what waiters get, `thread` is None to keep its state."""
+
+    status: RunStatus
+    output: bytes
+    thread: ThreadOutcome | None
+
+
+# ---- creation
+
+
+def create(tx: Tx, draft: Draft, clock: Clock) -> RunRow:
+    """Store the run, and its thread where it needs one; returns it pending.
+
+    Raises AssistantNotFound, ThreadNotFound, ThreadBusy.
+    """
+    assistant = tx.assistants.get(draft.assistant_id)
+    if assistant is None:
+        raise AssistantNotFound(draft.assistant_id)
+    if draft.thread_id is None:
+        return _create_stateless(tx, draft, assistant, clock)
+    return _create_on_thread(tx, draft, draft.thread_id, assistant, clock)
+
+
+def _create_stateless(tx: Tx, draft: Draft, assistant: AssistantRow, clock: Clock) -> RunRow:
+    thread_id = clock.new_id()
+    run = _new_run(draft, thread_id, assistant, None, blocked=False)
+    stamps = {"graph_id": assistant.graph_id, "assistant_id": assistant.assistant_id}
+    own = open_metadata(draft.body.get("metadata") or {})
+    tx.threads.insert(_new_thread(thread_id, {**own, **stamps}, {}, "busy"))
+    return _store(tx, run)
+
+
+def _create_on_thread(
+    tx: Tx, draft: Draft, thread_id: str, assistant: AssistantRow, clock: Clock
+) -> RunRow:
+    thread = _stamped(tx, _thread_for(tx, draft, thread_id), draft, assistant)
+    _apply_multitask(tx, draft, thread_id, clock)
+    blocked = tx.runs.must_wait(thread_id, draft.requested_ms)
+    run = _new_run(draft, thread_id, assistant, thread, blocked=blocked)
+    return _store(tx, run)
+
+
+def _thread_for(tx: Tx, draft: Draft, thread_id: str) -> ThreadRow:
+    thread = tx.threads.lock(thread_id)
+    if thread is not None:
+        return thread
+    if draft.body.get("if_not_exists") != "create":
+        raise ThreadNotFound(thread_id)
+    thread = _new_thread(thread_id, open_metadata(draft.body.get("metadata") or {}), {}, "idle")
+    tx.threads.insert(thread)
+    return thread
+
+
+def _stamped(tx: Tx, thread: ThreadRow, draft: Draft, assistant: AssistantRow) -> ThreadRow:
+    """Stamp the thread with the graph that now runs on it: chat clients search by that."""
+    stamps = {"graph_id": assistant.graph_id, "assistant_id": assistant.assistant_id}
+    metadata = {**thread.metadata, **stamps}
+    config = {**thread.config, **thread_config(draft.body.get("config") or {})}
+    config.setdefault("configurable", {})
+    now = wire_time()
+    if metadata != thread.metadata or config != thread.config:
+        tx.threads.set_metadata(thread.thread_id, metadata, config, now)
+    return replace(thread, metadata=metadata, config=config)
+
+
+def _new_thread(thread_id: str, metadata: Json, config: Json, status: ThreadStatus) -> ThreadRow:
+    now = wire_time()
+    return ThreadRow(
+        thread_id=thread_id,
+        status=status,
+        metadata=metadata,
+        config=config,
+        created_at=now,
+        updated_at=now,
+        state_updated_at=now,
+    )
+
+
+def _new_run(
+    draft: Draft,
+    thread_id: str,
+    assistant: AssistantRow,
+    thread: ThreadRow | None,
+    *,
+    blocked: bool,
+) -> RunRow:
+    who = Identity(
+        run_id=draft.run_id,
+        thread_id=thread_id,
+        request_id=draft.request_id,
+        requested_ms=draft.requested_ms,
+        after_s=draft.after_s,
+        caller=draft.caller,
+    )
+    settled = settle(assistant, thread, draft.body, who)
+    created_at = wire_time() if not draft.after_s else wire_time_of_ms(draft.start_ms)
+    return RunRow(
+        run_id=draft.run_id,
+        thread_id=thread_id,
+        assistant_id=assistant.assistant_id,
+        status="pending",
+        metadata=settled.metadata,
+        kwargs=kwargs_of(draft, settled.config, settled.context),
+        multitask_strategy=draft.body.get("multitask_strategy") or "enqueue",
+        created_at=created_at,
+        updated_at=created_at,
+        start_ms=draft.start_ms,
+        blocked=blocked,
+        temporary=draft.temporary,
+    )
+
+
+def _store(tx: Tx, run: RunRow) -> RunRow:
+    tx.runs.insert(run)
+    if run.thread_id:
+        tx.threads.set_status(run.thread_id, "busy", run.updated_at)
+    if not run.blocked:
+        tx.ring("ready")
+    return run
+
+
+def _apply_multitask(tx: Tx, draft: Draft, thread_id: str, clock: Clock) -> None:
+    strategy = draft.body.get("multitask_strategy") or "enqueue"
+    if strategy == "enqueue":
+        return
+    for run in tx.runs.active(thread_id):
+        if strategy == "reject":
+            raise ThreadBusy(thread_id)
+        ask_to_stop(tx, run, strategy, clock)
+
+
+# ---- claiming and recovery
+
+
+def claim(tx: Tx, worker: str, limit: int, clock: Clock) -> list[RunRow]:
+    """Take up to `limit` due runs for this worker, each under a new generation."""
+    taken = []
+    for run in tx.runs.claimable(clock.now_ms(), limit):
+        if tx.runs.running(run.thread_id):
+            tx.runs.set_blocked(run.run_id, True)
+            continue
+        taken.append(_start(tx, run, worker))
+    return taken
+
+
+def _start(tx: Tx, run: RunRow, worker: str) -> RunRow:
+    now, gen, attempt = wire_time(), run.gen + 1, run.attempt + 1
+    tx.runs.start(run.run_id, worker=worker, gen=gen, attempt=attempt, updated_at=now)
+    return replace(run, status="running", worker=worker, gen=gen, attempt=attempt, updated_at=now)
+
+
+def recover(tx: Tx, runs: Sequence[RunRow], clock: Clock, max_attempts: int) -> int:
+    """Give runs whose worker died back to the queue, or end them; returns how many."""
+    for run in runs:
+        current = tx.runs.get(run.run_id)
+        if current is None or current.status != "running" or current.gen != run.gen:
+            continue
+        if current.cancel:
+            _stop_now(tx, current, current.cancel, clock)
+        elif current.attempt >= max_attempts:
+            _give_up(tx, current, clock)
+        else:
+            requeue(tx, current, clock)
+    return len(runs)
+
+
+def requeue(tx: Tx, run: RunRow, clock: Clock) -> None:
+    """Return a running run to pending; the newer generation fences its last owner at once."""
+    tx.runs.requeue(run.run_id, gen=run.gen + 1, start_ms=clock.now_ms(), updated_at=wire_time())
+    tx.ring("ready")
+
+
+def give_back(tx: Tx, run: RunRow, clock: Clock) -> None:
+    """Requeue a run that its worker lets go of; does nothing where it is no longer the worker's."""
+    if tx.runs.owned(run.run_id, run.gen):
+        requeue(tx, run, clock)
+
+
+def _give_up(tx: Tx, run: RunRow, clock: Clock) -> None:
+    error = {
+        "error": "RuntimeError",
+        "message": f"The worker died {run.attempt} times while running this; it is not tried again",
+    }
+    thread = tx.threads.get(run.thread_id)
+    shown = ThreadOutcome("error", thread.values if thread else None, error, {})
+    _end(tx, run, Outcome("error", _failure(error), shown), clock)
+
+
+def _failure(error: Json) -> bytes:
+    return orjson.dumps({"__error__": error})
+
+
+# ---- writing and finishing under a generation
+
+
+def append(tx: Tx, run_id: str, gen: int, rows: Sequence[EventRow]) -> None:
+    """Append events of the owner of `gen`; raises StaleRun for anybody else."""
+    if not tx.runs.owned(run_id, gen):
+        raise StaleRun(run_id)
+    tx.events.append(run_id, rows)
+    tx.ring("events", run_id)
+
+
+def finish(tx: Tx, run: RunRow, outcome: Outcome, rest: Sequence[EventRow], clock: Clock) -> None:
+    """End a run with its last events; raises StaleRun where it is no longer this worker's."""
+    if not tx.runs.owned(run.run_id, run.gen):
+        raise StaleRun(run.run_id)
+    if rest:
+        tx.events.append(run.run_id, rest)
+    current = tx.runs.get(run.run_id)
+    if current is not None and current.cancel == "rollback":
+        _stop_now(tx, current, "rollback", clock)
+        return
+    _end(tx, run, outcome, clock)
+
+
+def _end(tx: Tx, run: RunRow, outcome: Outcome, clock: Clock) -> None:
+    now = wire_time()
+    tx.events.end(_end_row(run, outcome, clock))
+    if run.temporary:
+        tx.runs.delete(run.run_id)
+        tx.threads.delete(run.thread_id)
+    else:
+        tx.runs.finish(run.run_id, outcome.status, now)
+        _settle_thread(tx, run.thread_id, outcome.thread, now)
+    tx.ring("events", run.run_id)
+    tx.ring("ended", run.run_id)
+
+
+def _end_row(run: RunRow, outcome: Outcome, clock: Clock) -> EndRow:
+    return EndRow(
+        run_id=run.run_id,
+        thread_id=run.thread_id,
+        status=outcome.status,
+        ended_ms=clock.now_ms(),
+        output=outcome.output,
+    )
+
+
+def _settle_thread(tx: Tx, thread_id: str, shown: ThreadOutcome | None, now: str) -> None:
+    """Show a run's outcome on its thread, and let the next run of the thread go."""
+    thread = tx.threads.lock(thread_id)
+    if thread is None:
+        return
+    shown = shown or _resting(thread)
+    busy = tx.runs.has_active(thread_id)
+    tx.threads.set_state(
+        thread_id,
+        status="busy" if busy else shown.status,
+        values=shown.values,
+        error=shown.error,
+        interrupts=shown.interrupts,
+        state_updated_at=now,
+    )
+    _unblock_next(tx, thread_id)
+    tx.ring("thread", thread_id)
+
+
+def _resting(thread: ThreadRow) -> ThreadOutcome:
+    status: ThreadStatus = "idle"
+    if thread.interrupts:
+        status = "interrupted"
+    if thread.error:
+        status = "error"
+    return ThreadOutcome(status, thread.values, thread.error, thread.interrupts)
+
+
+def _unblock_next(tx: Tx, thread_id: str) -> None:
+    following = tx.runs.next_blocked(thread_id)
+    if following is not None and not tx.runs.running(thread_id):
+        tx.runs.set_blocked(following.run_id, False)
+        tx.ring("ready")
+
+
+# ---- stopping
+
+
+def ask_to_stop(tx: Tx, run: RunRow, action: CancelAction, clock: Clock) -> None:
+    """End a pending run at once; tell a running one's worker to end it."""
+    if run.status == "pending":
+        _stop_now(tx, run, action, clock)
+    else:
+        tx.runs.set_cancel(run.run_id, action, wire_time())
+        tx.ring("cancel", run.worker or "")
+
+
+def _stop_now(tx: Tx, run: RunRow, action: CancelAction, clock: Clock) -> None:
+    if action == "rollback":
+        _roll_back(tx, run, clock)
+    else:
+        _end(tx, run, Outcome("interrupted", NULL, None), clock)
+
+
+def _roll_back(tx: Tx, run: RunRow, clock: Clock) -> None:
+    """Undo a run as if it had never been: its checkpoints, its row, its place in the queue."""
+    error = {"error": "HTTPException", "message": "404: Run not found"}
+    outcome = Outcome("interrupted", _failure(error), None)
+    tx.events.end(_end_row(run, outcome, clock))
+    tx.checkpoints.delete_runs([run.run_id])
+    tx.runs.delete(run.run_id)
+    if run.temporary:
+        tx.threads.delete(run.thread_id)
+    else:
+        _settle_thread(tx, run.thread_id, None, wire_time())
+    tx.ring("events", run.run_id)
+    tx.ring("ended", run.run_id)
+
+
+def get_run(tx: Tx, thread_id: str | None, run_id: str) -> RunRow:
+    """Get a run of that thread (of any, where `thread_id` is None); raises RunNotFound."""
+    run = tx.runs.get(run_id)
+    if run is None or (thread_id is not None and run.thread_id != thread_id):
+        raise RunNotFound(run_id)
+    return run

@@ -1,0 +1,193 @@
+"""The worker: a thread with an event loop of its own that claims due runs and carries them out.
+
+Graphs run here and never on the API's loop. The lease is renewed by `upkeep.Upkeep` from another
+thread, so that a graph that blocks this loop slows its neighbours but never loses its runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+
+import structlog
+
+from graphstead.engine import transitions
+from graphstead.engine.clock import Clock
+from graphstead.engine.execute import Execution, Limits
+from graphstead.graphs.load import GraphSet
+from graphstead.storage.base import Bell, Listener, RunRow, Storage
+
+log = structlog.get_logger("graphstead.worker")
+
+
+class WorkerLimits(Limits):
+    """The settings of a worker."""
+
+    @property
+    def n_jobs_per_worker(self) -> int: ...
+
+    @property
+    def sweep_s(self) -> float: ...
+
+
+class Worker:
+    """Carry out up to `n_jobs_per_worker` runs at a time until stopped."""
+
+    def __init__(
+        self,
+        worker_id: str,
+        storage: Storage,
+        graphs: GraphSet,
+        limits: WorkerLimits,
+        clock: Clock,
+    ) -> None:
+        self.worker_id = worker_id
+        self._storage = storage
+        self._graphs = graphs
+        self._limits = limits
+        self._clock = clock
+        self._running: dict[str, Execution] = {}
+        self._ready: Future[None] = Future()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopping = False
+        self._thread = threading.Thread(target=self._main, name="worker", daemon=True)
+
+    @property
+    def active(self) -> int:
+        """Return how many runs are being carried out."""
+        return len(self._running)
+
+    def start(self) -> None:
+        """Start the thread and return once it claims runs."""
+        self._thread.start()
+        self._ready.result(timeout=30)
+
+    def stop(self, grace_s: float) -> None:
+        """Claim no more; give running runs `grace_s`, then return them to the queue."""
+        loop = self._loop
+        if loop is None or not self._thread.is_alive():
+            return
+        self._grace_s = grace_s
+        loop.call_soon_threadsafe(self._begin_stop)
+        self._thread.join(grace_s + 10)
+
+    def _begin_stop(self) -> None:
+        self._stopping = True
+        self._wake.set()
+
+    def _main(self) -> None:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(self._work())
+
+    async def _work(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._wake = asyncio.Event()
+        listeners = (
+            self._storage.doorbells.listen(Bell("ready")),
+            self._storage.doorbells.listen(Bell("cancel", self.worker_id)),
+        )
+        hearing = [
+            asyncio.create_task(self._hear(listeners[0], self._wake.set)),
+            asyncio.create_task(self._hear_cancels(listeners[1])),
+        ]
+        self._ready.set_result(None)
+        try:
+            await self._claim_until_stopped()
+            await self._wind_down()
+        finally:
+            for task in hearing:
+                task.cancel()
+            for listener in listeners:
+                listener.close()
+
+    async def _hear(self, listener: Listener, ring: Callable[[], None]) -> None:
+        while True:
+            if await listener.wait(self._limits.sweep_s):
+                ring()
+
+    async def _claim_until_stopped(self) -> None:
+        while not self._stopping:
+            self._wake.clear()
+            try:
+                full = await self._claim()
+            except Exception:  # the worker's edge: a database that is away comes back
+                log.exception("claiming failed")
+                full = False
+            if not full:
+                await self._sleep()
+
+    async def _sleep(self) -> None:
+        """Wait for a bell, a free slot, the next due run, or the poll."""
+        try:
+            await asyncio.wait_for(self._wake.wait(), await self._pause_s())
+        except TimeoutError:
+            return
+
+    async def _pause_s(self) -> float:
+        due = await self._storage.read(lambda tx: tx.runs.next_start_ms())
+        if due is None or self._free == 0:
+            return self._limits.sweep_s
+        return min(self._limits.sweep_s, max(0.001, (due - self._clock.now_ms()) / 1000))
+
+    @property
+    def _free(self) -> int:
+        return self._limits.n_jobs_per_worker - len(self._running)
+
+    async def _claim(self) -> bool:
+        """Start what is due and fits; True where there may be more for a free slot."""
+        free = self._free
+        if free <= 0:
+            return False
+        worker, clock = self.worker_id, self._clock
+        runs = await self._storage.write(lambda tx: transitions.claim(tx, worker, free, clock))
+        for run in runs:
+            self._begin(run)
+        return bool(runs) and self._free > 0
+
+    def _begin(self, run: RunRow) -> None:
+        execution = Execution(run, self._storage, self._graphs, self._limits, self._clock)
+        self._running[run.run_id] = execution
+        execution.start(self._done)
+
+    def _done(self, execution: Execution) -> None:
+        self._running.pop(execution.run_row.run_id, None)
+        self._wake.set()
+
+    async def _hear_cancels(self, listener: Listener) -> None:
+        while True:
+            await listener.wait(self._limits.sweep_s)
+            if self._running:
+                await self._stop_cancelled()
+
+    async def _stop_cancelled(self) -> None:
+        worker = self.worker_id
+        for run_id, action in await self._storage.read(lambda tx: tx.runs.cancels_of(worker)):
+            execution = self._running.get(run_id)
+            if execution is not None:
+                execution.stop(f"The run was cancelled ({action})")
+
+    async def _wind_down(self) -> None:
+        """Let runs finish within the grace, then hand back the rest."""
+        deadline = asyncio.get_running_loop().time() + self._grace_s
+        while self._running and asyncio.get_running_loop().time() < deadline:
+            self._wake.clear()
+            try:
+                await asyncio.wait_for(self._wake.wait(), 0.2)
+            except TimeoutError:
+                continue
+        left = list(self._running.values())
+        for execution in left:
+            execution.stop(None)
+        for execution in left:
+            await execution.settled()
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    if sys.platform == "win32":
+        return None
+    import uvloop
+
+    return uvloop.new_event_loop

@@ -1,0 +1,69 @@
+"""Server-sent events as bytes: frames, ids, heartbeats, and the filter a joining client asks for.
+
+Frame form (behaviour measured on 0.16.7): ``event``, ``data``, then ``id`` only for resumable runs;
+CRLF everywhere, one data line, no ``end`` event: the run's end is the end of the stream.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import AsyncIterator, Callable, Iterable
+
+from graphstead.storage.base import EventRow
+from graphstead.streaming.log import Batch
+
+HEARTBEAT = b": heartbeat\r\n\r\n"
+FROM_START = frozenset({"-", "-1", "0", "0-0"})
+EVENTS_OF_MODE = {
+    "messages": ("messages/metadata", "messages/partial", "messages/complete"),
+    "messages-tuple": ("messages",),
+}
+Keep = Callable[[str], bool]
+
+
+def frame(row: EventRow, *, with_id: bool) -> bytes:
+    """Encode one event."""
+    head = b"event: %b\r\ndata: %b\r\n" % (row.event.encode(), row.data)
+    if not with_id:
+        return head + b"\r\n"
+    return head + b"id: %d-%d\r\n\r\n" % (row.created_ms, row.seq)
+
+
+def seq_of(last_event_id: str) -> int:
+    """Return the seq after which a client wants events; 0 asks for all of them.
+
+    The contract's pattern has already refused anything but ``-``, ``-1``, ``N`` and ``MS-N``.
+    """
+    if last_event_id in FROM_START:
+        return 0
+    match = re.fullmatch(r"(?:\d+-)?(\d+)", last_event_id)
+    return int(match[1]) if match else 0
+
+
+def keep_all(event: str) -> bool:
+    """Keep every event."""
+    return True
+
+
+def keep_modes(modes: Iterable[str]) -> Keep:
+    """Keep the events of these stream modes, of any namespace, and errors."""
+    wanted = {"error"}
+    for mode in modes:
+        wanted.update(EVENTS_OF_MODE.get(mode, (mode,)))
+    return lambda event: event.partition("|")[0] in wanted
+
+
+async def frames(
+    batches: AsyncIterator[Batch], *, with_id: bool, keep: Keep, heartbeat_s: float
+) -> AsyncIterator[bytes]:
+    """Turn batches into chunks of bytes, a heartbeat whenever nothing was sent for a while."""
+    sent_at = time.monotonic()
+    async for batch in batches:
+        kept = [frame(row, with_id=with_id) for row in batch.rows if keep(row.event)]
+        if kept:
+            sent_at = time.monotonic()
+            yield b"".join(kept)
+        elif time.monotonic() - sent_at >= heartbeat_s - 0.5:
+            sent_at = time.monotonic()
+            yield HEARTBEAT
