@@ -1,0 +1,1 @@
+"""The contract layer: one OpenAPI document routes, authenticates, decodes and validates."""

@@ -1,0 +1,146 @@
+"""Serve the document and a page to read it with: from the package alone, no CDN, no network.
+
+Both are contract operations; they are answered here, before routing, because their bytes never
+change while the server runs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import Any
+
+import orjson
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from graphstead.contract.load import Document
+
+__all__ = ["DocsMiddleware"]
+
+ASSETS = {
+    "swagger-ui-bundle.js": "text/javascript; charset=utf-8",
+    "swagger-ui.css": "text/css; charset=utf-8",
+    "favicon-32x32.png": "image/png",
+    "start.js": "text/javascript; charset=utf-8",
+    "LICENSE": "text/plain; charset=utf-8",
+    "NOTICE": "text/plain; charset=utf-8",
+}
+POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:"
+PAGE = """<!doctype html>
+<html lang="en">
+<head>
+  <meta charset="utf-8">
+  <meta name="viewport" content="width=device-width, initial-scale=1">
+  <title>{title}</title>
+  <link rel="stylesheet" href="{base}/docs/assets/swagger-ui.css">
+  <link rel="icon" type="image/png" href="{base}/docs/assets/favicon-32x32.png">
+</head>
+<body>
+  <div id="docs" data-document="{base}/openapi.json"></div>
+  <script src="{base}/docs/assets/swagger-ui-bundle.js"></script>
+  <script src="{base}/docs/assets/start.js"></script>
+</body>
+</html>
+"""
+
+
+class _File:
+    """Bytes that are ready to go, with their tag."""
+
+    def __init__(
+        self, content: bytes, media_type: str, cache: str, *extra: tuple[str, str]
+    ) -> None:
+        self.content = content
+        self.etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'.encode()
+        shared = [
+            (b"etag", self.etag),
+            (b"cache-control", cache.encode()),
+            *((name.encode(), value.encode()) for name, value in extra),
+        ]
+        self.not_modified = shared
+        self.headers = [
+            (b"content-type", media_type.encode()),
+            (b"content-length", str(len(content)).encode()),
+            *shared,
+        ]
+
+    async def send(self, scope: Scope, send: Send) -> None:
+        if self._is_known(scope):
+            status, headers, content = 304, self.not_modified, b""
+        else:
+            status, headers, content = 200, self.headers, self.content
+        if scope["method"] == "HEAD":
+            content = b""
+        await send({"type": "http.response.start", "status": status, "headers": [*headers]})
+        await send({"type": "http.response.body", "body": content})
+
+    def _is_known(self, scope: Scope) -> bool:
+        for name, value in scope["headers"]:
+            if name == b"if-none-match":
+                tags = [tag.strip().removeprefix(b"W/") for tag in value.split(b",")]
+                return b"*" in tags or self.etag in tags
+        return False
+
+
+class DocsMiddleware:
+    """Answer ``/openapi.json``, ``/docs`` and its assets; let everything else pass."""
+
+    def __init__(self, app: ASGIApp, document: Mapping[str, Any], base_path: str = "") -> None:
+        self.app = app
+        self._base_path = base_path
+        self._prefix = f"{base_path}/docs/assets/"
+        self._assets: dict[str, _File] = {}
+        page = _File(
+            _page(document, base_path),
+            "text/html; charset=utf-8",
+            "no-cache",
+            ("content-security-policy", POLICY),
+        )
+        self._pages = {
+            f"{base_path}/openapi.json": _File(
+                orjson.dumps(_served(document, base_path)), "application/json", "no-cache"
+            ),
+            f"{base_path}/docs": page,
+            f"{base_path}/docs/": page,
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Look for the exact path; two dictionary look-ups for everybody else."""
+        found = self._find(scope) if scope["type"] == "http" else None
+        if found is None:
+            await self.app(scope, receive, send)
+        else:
+            await found.send(scope, send)
+
+    def _find(self, scope: Scope) -> _File | None:
+        path: str = scope["path"]
+        root: str = scope.get("root_path", "")
+        if root and path.startswith(root):
+            path = path[len(root) :]
+        if scope["method"] not in ("GET", "HEAD"):
+            return None
+        if path.startswith(self._prefix):
+            return self._asset(path[len(self._prefix) :])
+        return self._pages.get(path)
+
+    def _asset(self, name: str) -> _File | None:
+        if name not in ASSETS:
+            return None
+        if name not in self._assets:
+            content = files("graphstead.contract").joinpath("docs_assets", name).read_bytes()
+            self._assets[name] = _File(content, ASSETS[name], "public, max-age=86400")
+        return self._assets[name]
+
+
+def _served(document: Mapping[str, Any], base_path: str) -> Document:
+    """Point ``servers`` at this server unless the document names some."""
+    if base_path or not document.get("servers"):
+        return {**document, "servers": [{"url": base_path or "/"}]}
+    return dict(document)
+
+
+def _page(document: Mapping[str, Any], base_path: str) -> bytes:
+    title = str(document.get("info", {}).get("title", "API"))
+    escaped = title.replace("&", "&amp;").replace("<", "&lt;")
+    return PAGE.format(title=escaped, base=base_path).encode()

@@ -1,0 +1,86 @@
+"""What one request carries through the layers, kept in the ASGI scope."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import MutableMapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+from starlette.types import Receive, Scope
+
+from graphstead.contract.auth import ANONYMOUS, Caller
+
+if TYPE_CHECKING:
+    from graphstead.contract.compile import Operation
+
+__all__ = ["Disconnected", "Drain", "Exchange", "exchange_of"]
+
+KEY = "contract"
+
+
+class Drain(Protocol):
+    """A signal such as asyncio.Event, set by the server when it starts to shut down."""
+
+    async def wait(self) -> Any:
+        """Return once the server drains."""
+
+    def is_set(self) -> bool:
+        """Tell whether the server is draining."""
+
+
+class Disconnected:
+    """Tells whether the client left. Awaitable; nothing listens before someone asks."""
+
+    __slots__ = ("_gone", "_receive", "_watcher")
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._gone = False
+        self._watcher: asyncio.Task[None] | None = None
+
+    async def wait(self) -> None:
+        """Return once the client has left. Several may wait; cancelling one harms no other."""
+        if self._watcher is None:
+            self._watcher = asyncio.create_task(self._listen(), name="client-disconnect")
+        await asyncio.shield(self._watcher)
+
+    def __await__(self) -> Any:
+        return self.wait().__await__()
+
+    def is_set(self) -> bool:
+        """Tell whether the client is known to have left."""
+        return self._gone
+
+    async def _listen(self) -> None:
+        while True:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                self._gone = True
+                return
+
+    async def stop(self) -> None:
+        """Stop listening; called when the answer is complete."""
+        watcher, self._watcher = self._watcher, None
+        if watcher is not None and not watcher.done():
+            watcher.cancel()
+            await asyncio.wait([watcher])
+
+
+class Exchange:
+    """The state of one request: its id, its operation, its caller, what was decoded."""
+
+    __slots__ = ("arguments", "caller", "disconnected", "ignored", "operation", "request_id")
+
+    def __init__(self, request_id: str) -> None:
+        self.request_id = request_id
+        self.operation: Operation | None = None
+        self.caller: Caller = ANONYMOUS
+        self.arguments: dict[str, Any] = {}
+        self.ignored: tuple[str, ...] = ()
+        self.disconnected: Disconnected | None = None
+
+
+def exchange_of(scope: Scope | MutableMapping[str, Any]) -> Exchange:
+    """Return the exchange that the outermost layer put into the scope."""
+    exchange: Exchange = scope["extensions"][KEY]
+    return exchange
