@@ -7,8 +7,11 @@ reads from the environment are read here too, after our own `GRAPHSTEAD_<NAME>`.
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 from pydantic import AliasChoices, Field, ValidationError, field_validator
@@ -19,6 +22,7 @@ from graphstead.problems import StartupError
 __all__ = ["Setting", "Settings", "environment", "read_settings", "settings_table"]
 
 DATABASE_FILE = "graphstead.sqlite3"
+NO_DEFAULTS: Mapping[str, Any] = MappingProxyType({})
 POSTGRES_SCHEMES = ("postgres://", "postgresql://")
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
@@ -222,13 +226,18 @@ def _environment_names(name: str) -> tuple[str, ...]:
     return tuple(str(choice) for choice in names.choices)
 
 
-def read_settings(**flags: Any) -> Settings:
+def read_settings(defaults: Mapping[str, Any] = NO_DEFAULTS, **flags: Any) -> Settings:
     """Return the settings of this process: flags first, then the environment, then defaults.
 
-    A flag of None counts as not given. Raises StartupError with one sentence per bad value.
+    `defaults` replaces defaults of the table. A flag of None counts as not given. Raises
+    StartupError with one sentence per bad value.
     """
+    given = {name: value for name, value in flags.items() if value is not None}
+    for name, value in defaults.items():
+        if not any(os.environ.get(variable) for variable in _environment_names(name)):
+            given.setdefault(name, value)
     try:
-        return Settings(**{name: value for name, value in flags.items() if value is not None})
+        return Settings(**given)
     except ValidationError as error:
         raise StartupError([_fault(item["loc"], item["msg"]) for item in error.errors()]) from None
 
