@@ -23,7 +23,9 @@ def make_server(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     """Start servers of one's own: `make_server(*args, start=True, data_dir=…, env=…, …)`."""
     made: list[Server] = []
 
-    def make(*args: str, start: bool = True, data_dir: Path | None = None, **options: Any) -> Server:
+    def make(
+        *args: str, start: bool = True, data_dir: Path | None = None, **options: Any
+    ) -> Server:
         one = Server(data_dir or tmp_path / "data", args=args, **options)
         made.append(one)
         return one.start() if start else one

@@ -18,6 +18,7 @@ from typing import Any
 from graphstead.logs import get_logger
 
 __all__ = [
+    "READY_FD",
     "STARTUP_FAULT",
     "Child",
     "Keeper",

@@ -36,8 +36,8 @@ EventDict = MutableMapping[str, Any]
 
 
 def get_logger(name: str) -> Any:
-    """Return a structlog logger that stamps its lines with `name`."""
-    return structlog.get_logger(logger=name)
+    """Return a structlog logger that stamps its lines with `source=name`."""
+    return structlog.get_logger(source=name)
 
 
 def configure_logging(settings: Settings) -> None:
@@ -85,7 +85,7 @@ class ConsoleRenderer:
 
     def __call__(self, logger: Any, method: str, event: EventDict) -> str:
         level, text = event.pop("level", method), event.pop("event", "")
-        event.pop("logger", None)
+        event.pop("source", None)
         trouble = _exception(event).get("exception")
         shown = f"\x1b[{COLORS.get(level, '0')}m{level:<8}\x1b[0m" if self._color else f"{level:<8}"
         pairs = "".join(f" {key}={value}" for key, value in event.items() if value is not None)

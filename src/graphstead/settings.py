@@ -243,8 +243,13 @@ def read_settings(defaults: Mapping[str, Any] = NO_DEFAULTS, **flags: Any) -> Se
 
 
 def _fault(loc: tuple[int | str, ...], message: str) -> str:
-    place = str(loc[0]) if loc else "settings"
-    return f"{place}: {message.removeprefix('Value error, ')}"
+    """Return a sentence that begins with the setting's name and the variable it came from."""
+    text = message.removeprefix("Value error, ")
+    for row in settings_table():
+        if loc and loc[0] in row.environment_names:
+            source = next((name for name in row.environment_names if os.environ.get(name)), "")
+            return f"{row.name} ({source}): {text}"
+    return f"{loc[0] if loc else 'settings'}: {text}"
 
 
 def environment(settings: Settings) -> dict[str, str]:

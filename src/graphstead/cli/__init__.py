@@ -1,4 +1,5 @@
-"""The `graphstead` command: dev, serve, worker, routes, check."""
+"""The `graphstead` command. Each subcommand lives in a module that is imported when called for."""
 
-def main() -> None:
-    raise SystemExit("not built yet")
+from graphstead.cli.root import main
+
+__all__ = ["main"]

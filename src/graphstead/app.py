@@ -1,0 +1,122 @@
+"""Put one process together: storage and graphs below, the engine, the contract on top.
+
+Everything that can be wrong with project, database or contract shows here, before any port is
+bound, as a StartupError.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from graphstead.contract.app import build_app
+from graphstead.contract.check import check_document
+from graphstead.contract.compile import compile_contract
+from graphstead.contract.load import packaged
+from graphstead.contract.middleware import CorsPolicy
+from graphstead.contract.resolve import HandlerResolver
+from graphstead.engine import Engine
+from graphstead.graphs import GraphSet, Project, load_graphs
+from graphstead.problems import StartupError
+from graphstead.request_log import RequestLog
+from graphstead.settings import Settings
+from graphstead.storage.base import Storage
+from graphstead.storage.errors import StorageError
+from graphstead.storage.sqlite import open_sqlite
+
+__all__ = ["ServedApp", "check_contract", "create_app", "open_engine"]
+
+
+class ServedApp:
+    """The ASGI application of a process, and the event that tells its streams to end.
+
+    Whoever serves it sets `drain` when the server stops; streams wait for "next event or drain".
+    """
+
+    def __init__(self, app: ASGIApp, drain: asyncio.Event, graphs: GraphSet) -> None:
+        self.app = app
+        self.drain = drain
+        self.graphs = graphs
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.app(scope, receive, send)
+
+
+def create_app(settings: Settings, project: Project, *, run_worker: bool) -> ServedApp:
+    """Return the application; its lifespan starts and stops the engine.
+
+    With `run_worker` this process also runs graphs, on a thread of their own. Raises
+    StartupError with every fault of graphs, database or contract.
+    """
+    graphs = load_graphs(project)
+    engine = _engine(settings, graphs, run_worker=run_worker)
+    drain = asyncio.Event()
+    try:
+        app = build_app(
+            packaged(),
+            engine=engine,
+            lifespan=_lifespan(engine),
+            response_validation=settings.response_validation,
+            unknown_fields=settings.unknown_fields,
+            max_body_bytes=settings.max_body_bytes,
+            cors=_cors(settings),
+            drain=drain,
+        )
+    except StartupError:
+        asyncio.run(engine.stop())
+        raise
+    return ServedApp(RequestLog(app), drain, graphs)
+
+
+def check_contract() -> int:
+    """Check the document and its handlers without serving; return the number of operations.
+
+    Raises StartupError with everything that contract and handlers disagree about.
+    """
+    document = packaged()
+    contract = compile_contract(document)
+    faults = [*check_document(document), *HandlerResolver(contract).check()]
+    if faults:
+        raise StartupError(faults)
+    return len(contract.operations)
+
+
+def open_engine(settings: Settings, project: Project, *, run_worker: bool) -> Engine:
+    """Return an engine over the project's graphs and database, not yet started."""
+    return _engine(settings, load_graphs(project), run_worker=run_worker)
+
+
+def _engine(settings: Settings, graphs: GraphSet, *, run_worker: bool) -> Engine:
+    storage = _storage(settings)
+    return Engine(storage=storage, graphs=graphs, settings=settings, run_worker=run_worker)
+
+
+def _storage(settings: Settings) -> Storage:
+    path = settings.database_path
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return open_sqlite(path)
+    except (StorageError, OSError) as error:
+        raise StartupError([f"The database {path} cannot be used: {error}"]) from error
+
+
+def _lifespan(engine: Engine) -> Any:
+    @asynccontextmanager
+    async def lifespan(app: Any) -> AsyncIterator[None]:
+        await engine.start()
+        try:
+            yield
+        finally:
+            await engine.stop()
+
+    return lifespan
+
+
+def _cors(settings: Settings) -> CorsPolicy:
+    """Allow credentials as soon as origins are named, as the reference does."""
+    origins = settings.cors_allow_origins
+    return CorsPolicy(allow_origins=origins, allow_credentials="*" not in origins)

@@ -1,0 +1,55 @@
+"""The serving half of `graphstead dev`: one process with the API, a worker and the graphs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+import uvicorn
+
+from graphstead.app import ServedApp, create_app
+from graphstead.cli import debugger
+from graphstead.cli.greeting import greeting, open_page, server_url, studio_page
+from graphstead.cli.ports import bind
+from graphstead.cli.project import open_project
+from graphstead.serving import DrainServer, server_options
+from graphstead.settings import Settings
+
+__all__ = ["run"]
+
+GRACE_S = 5.0
+SETTING_FLAGS = ("host", "port", "data_dir", "n_jobs_per_worker", "log_level")
+
+
+def run(config: Path, flags: Mapping[str, Any]) -> int:
+    """Serve until a signal; return the exit code. Nothing listens before all is loaded."""
+    given = {name: flags[name] for name in SETTING_FLAGS}
+    project, settings = open_project(config, given, {"shutdown_grace_s": GRACE_S})
+    if settings.port:
+        bind(settings.host, settings.port).close()
+    if flags["debug_port"] is not None:
+        debugger.listen(settings.host, flags["debug_port"], wait=flags["wait_for_client"])
+    app = create_app(settings, project, run_worker=True)
+    sock = bind(settings.host, settings.port)
+    tls = {name: flags[name] for name in ("ssl_certfile", "ssl_keyfile")}
+    url = server_url(settings.host, sock.getsockname()[1], secure=bool(tls["ssl_certfile"]))
+
+    def greet() -> None:
+        _greet(url, settings, app, flags)
+
+    options = uvicorn.Config(app, **server_options(settings), **tls)
+    DrainServer(options, app.drain, greet).run(sockets=[sock])
+    return 0
+
+
+def _greet(url: str, settings: Settings, app: ServedApp, flags: Mapping[str, Any]) -> None:
+    """Print where things are at the first start, one line after a reload."""
+    if flags["start_number"]:
+        click.echo(f"Serving again on {url}")
+        return
+    click.echo(greeting(url, settings, app.graphs.ids))
+    if not flags["no_browser"]:
+        studio = flags["studio_url"]
+        open_page(studio_page(studio, url) if studio else f"{url}/docs")
