@@ -66,8 +66,8 @@ class Translator:
             return
         before = self._growing.get(message_id)
         whole = before + message if isinstance(before, BaseMessageChunk) else message
-        self._growing[message_id] = whole  # type: ignore[assignment]
-        yield "messages/partial", [message_chunk_to_message(whole)]  # type: ignore[arg-type]
+        self._growing[message_id] = whole
+        yield "messages/partial", [message_chunk_to_message(whole)]
 
 
 def _public_checkpoint(chunk: Mapping[str, Any]) -> Json:

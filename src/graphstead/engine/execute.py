@@ -136,7 +136,7 @@ class Execution:
         return f"The run took longer than {self._limits.bg_job_timeout_s:g} s"
 
     async def _failed(self, failure: Exception) -> Verdict:
-        error = wire.error_body(failure)
+        error: Json = dict(wire.error_body(failure))
         self._log.warning("run failed", error=error["error"], exc_info=failure)
         await self._events.put("error", orjson.dumps(error))
         return Verdict("error", error)

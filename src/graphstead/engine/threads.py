@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from langchain_core.runnables import RunnableConfig
+
 from graphstead.engine import wire
 from graphstead.engine.checkpoints import Saver
 from graphstead.engine.clock import Clock, wire_time
@@ -79,7 +81,7 @@ class Threads:
         return await self._host.call(lambda: self._read_state(thread_id, graph_id, subgraphs))
 
     async def _read_state(self, thread_id: str, graph_id: str, subgraphs: bool) -> bytes:
-        config = {"configurable": {"thread_id": thread_id, "checkpoint_ns": ""}}
+        config: RunnableConfig = {"configurable": {"thread_id": thread_id, "checkpoint_ns": ""}}
         opened = self._host.graphs.open(
             graph_id, config, access="threads.read", checkpointer=Saver(self._storage)
         )

@@ -180,7 +180,7 @@ def _apply_multitask(tx: Tx, draft: Draft, thread_id: str, clock: Clock) -> None
     for run in tx.runs.active(thread_id):
         if strategy == "reject":
             raise ThreadBusy(thread_id)
-        ask_to_stop(tx, run, strategy, clock)
+        ask_to_stop(tx, run, "rollback" if strategy == "rollback" else "interrupt", clock)
 
 
 # ---- claiming and recovery

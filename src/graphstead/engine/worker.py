@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from typing import Protocol
 
 import structlog
 
@@ -23,7 +24,7 @@ from graphstead.storage.base import Bell, Listener, RunRow, Storage
 log = structlog.get_logger("graphstead.worker")
 
 
-class WorkerLimits(Limits):
+class WorkerLimits(Limits, Protocol):
     """The settings of a worker."""
 
     @property

@@ -9,7 +9,7 @@ JSON columns hold decoded values; blobs are opaque bytes.
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
@@ -279,8 +279,17 @@ class Events(Protocol):
 
 
 class Checkpoints(Protocol):
-    def put(self, row: CheckpointRow, blobs: Sequence[BlobRow]) -> None:
-        """Insert or replace a checkpoint and those of its channel blobs that are new."""
+    def put(
+        self,
+        row: CheckpointRow,
+        blobs: Sequence[BlobRow],
+        *,
+        versions: Mapping[str, str] | None = None,
+    ) -> None:
+        """Insert or replace a checkpoint and those of its channel blobs that are new.
+
+        `versions` names every (channel, version) it needs: what no checkpoint needs can be pruned.
+        """
     def put_writes(
         self, thread_id: str, checkpoint_ns: str, checkpoint_id: str, rows: Sequence[WriteRow],
         *, replace: bool,
