@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphstead.contract.answers import EventStream, KeepAliveJson, Reply
+from graphstead.contract.answers import EventStream, KeepAliveJson, Raw, Reply
 from graphstead.contract.auth import Caller
 from graphstead.contract.exchange import Disconnected
 from graphstead.engine import Engine
-from graphstead.engine.runs import modes_of, places, run_body
+from graphstead.engine.runs import modes_of, places, project, run_body
+from graphstead.storage.base import CancelAction
 
 
 async def create_run_threads__thread_id__runs_post(
@@ -89,3 +90,39 @@ async def stream_run_http_threads__thread_id__runs__run_id__join_get(
     )
     here = f"/threads/{thread_id}/runs/{run_id}"
     return EventStream(frames, {"content-location": here, "location": f"{here}/stream"})
+
+
+async def list_runs_http_threads__thread_id__runs_get(
+    *,
+    thread_id: str,
+    limit: int,
+    offset: int,
+    status: str | None,
+    select: list[str] | None,
+    engine: Engine,
+) -> list[dict[str, Any]]:
+    """List the runs of a thread, newest first."""
+    runs = await engine.runs.list(thread_id, status, limit, offset)
+    return [project(run_body(run), select) for run in runs]
+
+
+async def delete_run_threads__thread_id__runs__run_id__delete(
+    *, thread_id: str, run_id: str, engine: Engine
+) -> None:
+    """Delete a run and what it wrote."""
+    await engine.stops.delete(thread_id, run_id)
+
+
+async def cancel_run_http_threads__thread_id__runs__run_id__cancel_post(
+    *, thread_id: str, run_id: str, wait: bool, action: CancelAction, engine: Engine
+) -> Raw | Reply:
+    """Cancel a run; with `wait` answer with the state it left."""
+    state = await engine.stops.cancel(thread_id, run_id, action, wait=bool(wait))
+    here = f"/threads/{thread_id}/runs/{run_id}"
+    headers = {"content-location": here, "location": f"{here}/join"}
+    return Reply(empty=True) if state is None else Raw(state, headers=headers)
+
+
+async def cancel_runs_post(*, body: dict[str, Any], action: CancelAction, engine: Engine) -> None:
+    """Cancel many runs."""
+    await engine.stops.cancel_many(body, action)

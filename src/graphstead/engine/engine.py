@@ -7,6 +7,7 @@ from typing import Protocol
 
 from graphstead.engine.assistants import Assistants
 from graphstead.engine.clock import Clock, SystemClock
+from graphstead.engine.run_stops import RunStops
 from graphstead.engine.runs import Runs
 from graphstead.engine.system import System
 from graphstead.engine.threads import Threads
@@ -47,7 +48,8 @@ class Engine:
         self._upkeep = Upkeep(worker_id, storage, settings, clock)
         self._worker = Worker(worker_id, storage, graphs, settings, clock) if worker_id else None
         self.assistants = Assistants(storage, graphs)
-        self.runs = Runs(storage, self.assistants, clock, settings.heartbeat_s)
+        self.stops = RunStops(storage, clock)
+        self.runs = Runs(storage, self.assistants, self.stops, clock, settings.heartbeat_s)
         self.threads = Threads(storage, self._host, clock)
         self.system = System(storage)
 

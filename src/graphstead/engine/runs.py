@@ -13,12 +13,13 @@ from graphstead.engine.assistants import Assistants
 from graphstead.engine.callers import Caller
 from graphstead.engine.clock import Clock
 from graphstead.engine.drafts import Draft
+from graphstead.engine.run_stops import RunStops
+from graphstead.engine.transitions import FINAL
 from graphstead.problems import Problem, RunNotFound, ThreadNotFound, Unprocessable
 from graphstead.storage.base import EndRow, Json, RunRow, Storage, ThreadRow, Tx
 from graphstead.streaming import sse
 from graphstead.streaming.log import await_end, follow
 
-FINAL = frozenset({"success", "error", "timeout", "interrupted"})
 Place = Mapping[str, str]
 
 
@@ -40,10 +41,16 @@ class Runs:
     """Everything a client can ask of runs."""
 
     def __init__(
-        self, storage: Storage, assistants: Assistants, clock: Clock, heartbeat_s: float
+        self,
+        storage: Storage,
+        assistants: Assistants,
+        stops: RunStops,
+        clock: Clock,
+        heartbeat_s: float,
     ) -> None:
         self._storage = storage
         self._assistants = assistants
+        self._stops = stops
         self._clock = clock
         self._heartbeat_s = heartbeat_s
 
@@ -126,7 +133,7 @@ class Runs:
             return (await await_end(self._storage, run.run_id)).output
         finally:
             if cancel_on_leave and gone is not None and gone.is_set():
-                await self.cancel(run.run_id, "The client disconnected")
+                await self._stops.interrupt(run.run_id)
 
     async def find_end(self, thread_id: str | None, run_id: str) -> RunRow | EndRow:
         """Get a run, or how it ended where a temporary run is already deleted.
@@ -198,20 +205,7 @@ class Runs:
                 yield chunk
         finally:
             if cancel_on_leave and gone.is_set():
-                await self.cancel(run_id, "The client disconnected")
-
-    # ---- stopping
-
-    async def cancel(self, run_id: str, reason: str) -> None:
-        """Interrupt a run that is pending or running; a finished one is left as it is."""
-        clock = self._clock
-
-        def stop(tx: Tx) -> None:
-            run = tx.runs.get(run_id)
-            if run is not None and run.status not in FINAL:
-                transitions.ask_to_stop(tx, run, "interrupt", clock)
-
-        await self._storage.write(stop)
+                await self._stops.interrupt(run_id)
 
 
 def _run_of(tx: Tx, thread_id: str, run_id: str) -> RunRow:

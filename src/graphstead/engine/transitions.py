@@ -34,6 +34,8 @@ from graphstead.storage.base import (
 )
 
 NULL = b"null"
+FINAL = frozenset({"success", "error", "timeout", "interrupted"})
+BY_USER = frozenset({"UserInterrupt", "UserRollback"})
 
 
 class StaleRun(Exception):
@@ -314,7 +316,7 @@ def _resting(thread: ThreadRow) -> ThreadOutcome:
     status: ThreadStatus = "idle"
     if thread.interrupts:
         status = "interrupted"
-    if thread.error:
+    if thread.error and thread.error.get("error") not in BY_USER:
         status = "error"
     return ThreadOutcome(status, thread.values, thread.error, thread.interrupts)
 
@@ -346,16 +348,33 @@ def _stop_now(tx: Tx, run: RunRow, action: CancelAction, clock: Clock) -> None:
 
 
 def _roll_back(tx: Tx, run: RunRow, clock: Clock) -> None:
-    """Undo a run as if it had never been: its checkpoints, its row, its place in the queue."""
+    """Undo a run as if it had never been, and say so on its thread (measured on 0.16.7)."""
+    thread = tx.threads.lock(run.thread_id)
+    error = {"error": "UserRollback", "message": "The run was cancelled (rollback)"}
+    shown = replace(_resting(thread), error=error) if thread else None
+    _undo(tx, run, shown, clock)
+
+
+def remove(tx: Tx, run: RunRow, clock: Clock) -> None:
+    """Delete a run and its checkpoints; the worker of a running one is told to let go."""
+    if run.status in FINAL:
+        tx.checkpoints.delete_runs([run.run_id])
+        tx.runs.delete(run.run_id)
+        tx.events.delete(run.run_id)
+        return
+    _undo(tx, run, None, clock)
+    tx.ring("cancel", run.worker or "")
+
+
+def _undo(tx: Tx, run: RunRow, shown: ThreadOutcome | None, clock: Clock) -> None:
     error = {"error": "HTTPException", "message": "404: Run not found"}
-    outcome = Outcome("interrupted", _failure(error), None)
-    tx.events.end(_end_row(run, outcome, clock))
+    tx.events.end(_end_row(run, Outcome("interrupted", _failure(error), None), clock))
     tx.checkpoints.delete_runs([run.run_id])
     tx.runs.delete(run.run_id)
     if run.temporary:
         tx.threads.delete(run.thread_id)
     else:
-        _settle_thread(tx, run.thread_id, None, wire_time())
+        _settle_thread(tx, run.thread_id, shown, wire_time())
     tx.ring("events", run.run_id)
     tx.ring("ended", run.run_id)
 

@@ -164,11 +164,20 @@ class Worker:
                 await self._stop_cancelled()
 
     async def _stop_cancelled(self) -> None:
-        worker = self.worker_id
-        for run_id, action in await self._storage.read(lambda tx: tx.runs.cancels_of(worker)):
-            execution = self._running.get(run_id)
-            if execution is not None:
-                execution.stop(f"The run was cancelled ({action})")
+        """Stop what clients cancelled, and what is no longer ours: deleted, or taken over."""
+        worker, mine = self.worker_id, set(self._running)
+        cancels, owned = await self._storage.read(
+            lambda tx: (tx.runs.cancels_of(worker), tx.runs.of_worker(worker))
+        )
+        for run_id in mine - {run.run_id for run in owned}:
+            self._stop(run_id, "The run was deleted or taken over")
+        for run_id, action in cancels:
+            self._stop(run_id, f"The run was cancelled ({action})")
+
+    def _stop(self, run_id: str, reason: str) -> None:
+        execution = self._running.get(run_id)
+        if execution is not None:
+            execution.stop(reason)
 
     async def _wind_down(self) -> None:
         """Let runs finish within the grace, then hand back the rest."""
