@@ -1,0 +1,85 @@
+"""Doorbells inside one process: any thread rings, listeners hear on their event loops."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable, Iterable
+
+from graphstead.storage.base import Bell
+
+
+class LocalListener:
+    """Implements `base.Listener`; one task waits at a time."""
+
+    def __init__(
+        self, bells: frozenset[Bell], loop: asyncio.AbstractEventLoop, forget: Callable[[], None]
+    ) -> None:
+        self.bells = bells
+        self.loop = loop
+        self.rung = False
+        self._forget = forget
+        self._waiter: asyncio.Future[None] | None = None
+
+    async def wait(self, timeout_s: float) -> bool:
+        if not self.rung:
+            self._waiter = self.loop.create_future()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(timeout_s):
+                    await self._waiter
+        rang, self.rung = self.rung, False
+        return rang
+
+    def close(self) -> None:
+        self._forget()
+
+    def wake(self) -> None:
+        """End a wait; runs on the loop."""
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+
+class LocalBells:
+    """Every listener of this process, by bell."""
+
+    def __init__(self) -> None:
+        self._listeners: dict[Bell, set[LocalListener]] = {}
+        self._guard = threading.Lock()
+
+    def listen(self, *bells: Bell) -> LocalListener:
+        """Hear these bells on the running loop."""
+        listener = LocalListener(
+            frozenset(bells), asyncio.get_running_loop(), lambda: self._remove(listener)
+        )
+        with self._guard:
+            for bell in listener.bells:
+                self._listeners.setdefault(bell, set()).add(listener)
+        return listener
+
+    def ring(self, bells: Iterable[Bell]) -> None:
+        """Wake the listeners of these bells; each loop is woken once, and only if need be."""
+        by_loop: dict[asyncio.AbstractEventLoop, list[LocalListener]] = {}
+        with self._guard:
+            for bell in bells:
+                for listener in self._listeners.get(bell, ()):
+                    if not listener.rung:
+                        listener.rung = True
+                        by_loop.setdefault(listener.loop, []).append(listener)
+        for loop, listeners in by_loop.items():
+            # A loop that closed with its listeners open has no one left to wake.
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(_wake, listeners)
+
+    def _remove(self, listener: LocalListener) -> None:
+        with self._guard:
+            for bell in listener.bells:
+                listeners = self._listeners.get(bell, set())
+                listeners.discard(listener)
+                if not listeners:
+                    self._listeners.pop(bell, None)
+
+
+def _wake(listeners: list[LocalListener]) -> None:
+    for listener in listeners:
+        listener.wake()

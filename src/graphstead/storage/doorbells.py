@@ -1,0 +1,34 @@
+"""Doorbells that reach this process and the others on its host."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from graphstead.storage.base import Bell, Listener
+from graphstead.storage.bells import LocalBells
+from graphstead.storage.peers import Peers
+
+
+class HostDoorbells:
+    """Implements `base.Doorbells` for the processes that share `directory`."""
+
+    def __init__(self, directory: Path) -> None:
+        self._local = LocalBells()
+        self._peers = Peers(directory, self._local.ring)
+
+    def listen(self, *bells: Bell) -> Listener:
+        return self._local.listen(*bells)
+
+    def ring(self, bell: Bell) -> None:
+        self.ring_all((bell,))
+
+    def ring_all(self, bells: Iterable[Bell]) -> None:
+        """Ring several bells, each of them once."""
+        distinct = dict.fromkeys(bells)
+        self._local.ring(distinct)
+        self._peers.ring(distinct)
+
+    def close(self) -> None:
+        """Stop hearing the other processes."""
+        self._peers.close()

@@ -1,0 +1,85 @@
+"""What storage can fail with, whichever backend is in use.
+
+    StorageError
+    ├─ StorageUnavailable        cannot serve now; nothing of the failed work was stored
+    │  ├─ DiskFull
+    │  ├─ StorageReadOnly
+    │  ├─ StorageBusy            another process held the database for too long
+    │  ├─ StorageFault           the device or the file answers with errors
+    │  └─ StorageClosed
+    ├─ ConstraintViolated        the rows written contradict rows that are there
+    └─ DatabaseRefused           never opened; the sentence says what to do
+       ├─ SchemaTooNew
+       ├─ NotADatabase
+       ├─ ForeignDatabase
+       └─ DirectoryNotWritable
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class StorageError(Exception):
+    """Anything the backend reports; carries one sentence."""
+
+
+class StorageUnavailable(StorageError):
+    """The work was not stored, and a later attempt may succeed."""
+
+
+class DiskFull(StorageUnavailable):
+    """There is no room left for the database."""
+
+
+class StorageReadOnly(StorageUnavailable):
+    """The database cannot be written."""
+
+
+class StorageBusy(StorageUnavailable):
+    """Another process held the database for longer than the busy timeout."""
+
+
+class StorageFault(StorageUnavailable):
+    """The device or the database file is damaged."""
+
+
+class StorageClosed(StorageUnavailable):
+    """The storage has been closed, or is closing."""
+
+
+class ConstraintViolated(StorageError):
+    """A key is taken, or a second run would be running on one thread."""
+
+
+class DatabaseRefused(StorageError):
+    """The database at `path` is not opened."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        self.path = path
+        super().__init__(f"The database {path} cannot be used: {reason}")
+
+
+class SchemaTooNew(DatabaseRefused):
+    """The database was written by a newer version than this one can share it with."""
+
+    def __init__(self, path: Path, *, found: int, supported: int) -> None:
+        self.found = found
+        self.supported = supported
+        super().__init__(
+            path,
+            f"its schema is version {found}, this program supports up to version {supported}; "
+            "start a newer graphstead, or choose another database",
+        )
+
+
+class NotADatabase(DatabaseRefused):
+    """The file is of another kind, or too damaged to be read."""
+
+
+class ForeignDatabase(DatabaseRefused):
+    """The file is a database of another application."""
+
+
+class DirectoryNotWritable(DatabaseRefused):
+    """The database's directory cannot be created or written."""

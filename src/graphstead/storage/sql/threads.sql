@@ -1,0 +1,114 @@
+-- name: threads.columns
+-- The columns of a ThreadRow, in its order.
+threads.thread_id, threads.status, threads.metadata, threads.config, threads.created_at,
+threads.updated_at, threads.state_updated_at, thread_values."values", threads.error,
+threads.interrupts, threads.ttl, threads.expires_ms
+
+-- name: threads.get
+-- Get one thread with its values.
+select {threads.columns}
+from threads left join thread_values on thread_values.thread_id = threads.thread_id
+where threads.thread_id = :thread_id;
+
+-- name: threads.lock
+-- Get one thread and hold its row; here the whole database is held by the one writer.
+{threads.get}
+
+-- name: threads.insert
+-- Store a new thread unless its id is taken.
+insert into threads (
+    thread_id, status, metadata, config, created_at, updated_at, state_updated_at, error,
+    interrupts, ttl, expires_ms
+) values (
+    :thread_id, :status, :metadata, :config, :created_at, :updated_at, :state_updated_at, :error,
+    :interrupts, :ttl, :expires_ms
+) on conflict (thread_id) do nothing;
+
+-- name: threads.put_values
+-- Store the values of a thread.
+insert into thread_values (thread_id, "values") values (:thread_id, :values)
+on conflict (thread_id) do update set "values" = excluded."values";
+
+-- name: threads.delete_values
+-- Forget the values of a thread.
+delete from thread_values where thread_id = :thread_id;
+
+-- name: threads.set_status
+-- Change the status of a thread.
+update threads set status = :status, updated_at = :updated_at where thread_id = :thread_id;
+
+-- name: threads.set_metadata
+-- Change what clients and runs say about a thread.
+update threads set metadata = :metadata, config = :config, updated_at = :updated_at
+where thread_id = :thread_id;
+
+-- name: threads.set_ttl
+-- Change when a thread expires.
+update threads set ttl = :ttl, expires_ms = :expires_ms where thread_id = :thread_id;
+
+-- name: threads.set_state
+-- Mirror the newest checkpoint and the last outcome, apart from the values.
+update threads
+set status = :status, error = :error, interrupts = :interrupts,
+    state_updated_at = :state_updated_at, updated_at = :state_updated_at
+where thread_id = :thread_id;
+
+-- name: threads.search
+-- List threads that meet the conditions, sorted and bounded.
+select {threads.columns}
+from threads left join thread_values on thread_values.thread_id = threads.thread_id
+where {conditions} order by {order} limit :limit offset :offset;
+
+-- name: threads.count
+-- Count threads that meet the conditions.
+select count(*)
+from threads left join thread_values on thread_values.thread_id = threads.thread_id
+where {conditions};
+
+-- name: threads.where_status
+-- In this status.
+threads.status = :status
+
+-- name: threads.where_thread_ids
+-- One of these threads.
+threads.thread_id in (select value from json_each(:thread_ids))
+
+-- name: threads.where_graph_id
+-- The metadata names this graph; an index answers it.
+json_extract(threads.metadata, '$.graph_id') = :graph_id
+
+-- name: threads.where_assistant_id
+-- The metadata names this assistant; an index answers it.
+json_extract(threads.metadata, '$.assistant_id') = :assistant_id
+
+-- name: threads.where_metadata
+-- The metadata contains this object.
+json_contains(threads.metadata, :metadata)
+
+-- name: threads.where_values
+-- The values contain this object.
+json_contains(thread_values."values", :values)
+
+-- name: threads.order_thread_id
+-- By id.
+threads.thread_id {direction}
+
+-- name: threads.order_status
+-- By status.
+threads.status {direction}, threads.thread_id {direction}
+
+-- name: threads.order_created_at
+-- By creation.
+threads.created_at {direction}, threads.thread_id {direction}
+
+-- name: threads.order_updated_at
+-- By last change.
+threads.updated_at {direction}, threads.thread_id {direction}
+
+-- name: threads.order_state_updated_at
+-- By last change of state.
+threads.state_updated_at {direction}, threads.thread_id {direction}
+
+-- name: threads.delete
+-- Delete the row of a thread.
+delete from threads where thread_id = :thread_id;

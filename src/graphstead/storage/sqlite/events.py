@@ -1,0 +1,63 @@
+"""Stream events of runs, and how runs ended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from graphstead.storage.base import EndRow, EventRow
+from graphstead.storage.sqlite.statements import Statements
+
+
+class SqliteEvents:
+    """Implements `base.Events`."""
+
+    __slots__ = ("_sql",)
+
+    def __init__(self, sql: Statements) -> None:
+        self._sql = sql
+
+    def append(self, run_id: str, rows: Sequence[EventRow]) -> None:
+        self._sql.execute_many(
+            "events.append",
+            [
+                {
+                    "run_id": run_id,
+                    "seq": row.seq,
+                    "created_ms": row.created_ms,
+                    "event": row.event,
+                    "data": row.data,
+                }
+                for row in rows
+            ],
+        )
+
+    def after(self, run_id: str, seq: int, limit: int) -> list[EventRow]:
+        rows = self._sql.rows("events.after", run_id=run_id, seq=seq, limit=limit)
+        return [EventRow(*row) for row in rows]
+
+    def last_seq(self, run_id: str) -> int:
+        return int(self._sql.value("events.last_seq", run_id=run_id))
+
+    def end(self, row: EndRow) -> None:
+        self._sql.execute(
+            "events.end",
+            run_id=row.run_id,
+            thread_id=row.thread_id,
+            status=row.status,
+            ended_ms=row.ended_ms,
+            output=row.output,
+        )
+
+    def ended(self, run_id: str) -> EndRow | None:
+        row = self._sql.row("events.ended", run_id=run_id)
+        return EndRow(*row) if row else None
+
+    def purge(self, ended_before_ms: int, limit: int) -> int:
+        rows = self._sql.rows("events.purgeable", ended_before_ms=ended_before_ms, limit=limit)
+        for (run_id,) in rows:
+            self.delete(run_id)
+        return len(rows)
+
+    def delete(self, run_id: str) -> None:
+        self._sql.execute("events.delete", run_id=run_id)
+        self._sql.execute("events.delete_end", run_id=run_id)

@@ -1,0 +1,45 @@
+"""One open SQLite transaction, as the engine sees it."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from graphstead.storage.base import Bell, Topic
+from graphstead.storage.sqlite.assistants import SqliteAssistants
+from graphstead.storage.sqlite.checkpoints import SqliteCheckpoints
+from graphstead.storage.sqlite.events import SqliteEvents
+from graphstead.storage.sqlite.runs import SqliteRuns
+from graphstead.storage.sqlite.statements import Statements
+from graphstead.storage.sqlite.threads import SqliteThreads
+from graphstead.storage.sqlite.workers import SqliteWorkers
+
+
+class SqliteTx:
+    """Implements `base.Tx`; one object serves every transaction of its connection in turn."""
+
+    __slots__ = (
+        "assistants",
+        "bells",
+        "checkpoints",
+        "connection",
+        "events",
+        "runs",
+        "threads",
+        "workers",
+    )
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        sql = Statements(connection)
+        self.connection = connection
+        self.assistants = SqliteAssistants(sql)
+        self.threads = SqliteThreads(sql)
+        self.runs = SqliteRuns(sql)
+        self.workers = SqliteWorkers(sql)
+        self.events = SqliteEvents(sql)
+        self.checkpoints = SqliteCheckpoints(sql)
+        self.bells: list[Bell] | None = None
+
+    def ring(self, topic: Topic, key: str = "") -> None:
+        if self.bells is None:
+            raise RuntimeError("Only a write can ring a bell")
+        self.bells.append(Bell(topic, key))
