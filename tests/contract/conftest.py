@@ -29,7 +29,7 @@ def make_app(document: Document) -> Callable[..., Any]:
 
     def make(**options: Any) -> Any:
         options.setdefault("engine", "engine")
-        return build_app(document, handlers_package="sample_handlers", **options)
+        return build_app(document, handlers_package="contract.sample_handlers", **options)
 
     return make
 

@@ -125,10 +125,9 @@ class _Bundler:
         components = document.setdefault("components", {})
         for kind, path in self.component_files():
             self.merge(components.setdefault(kind, {}), kind, path)
-        for fault in dangling(document):
-            self.faults.append(fault)
-        if self.faults:
-            raise StartupError(self.faults)
+        faults = self.faults or list(dangling(document))
+        if faults:
+            raise StartupError(faults)
         return document
 
     def read(self, path: Path) -> Document:

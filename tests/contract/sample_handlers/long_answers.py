@@ -40,7 +40,7 @@ async def _frames(how: str, engine: Any) -> AsyncIterator[bytes]:
             raise RuntimeError("secret words")
         yield b'event: values|child\ndata: {"n":2}\n\n'
     finally:
-        engine.append(("closed", time.monotonic()))
+        engine.put_nowait(time.monotonic())
 
 
 async def wait_slow(*, how: str, engine: Any) -> KeepAliveJson:
@@ -55,4 +55,4 @@ async def _slow(how: str, engine: Any) -> bytes:
             raise RuntimeError("secret words")
         return b'{"n":3}'
     finally:
-        engine.append(("closed", time.monotonic()))
+        engine.put_nowait(time.monotonic())

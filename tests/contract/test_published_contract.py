@@ -1,0 +1,92 @@
+"""The contract this project publishes: fresh, sound, complete, and true to its own examples."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from graphstead.contract.check import check_document
+from graphstead.contract.compile import Contract, compile_contract
+from graphstead.contract.load import Document, bundle, escape, packaged, render
+from graphstead.contract.response import close_answers
+from graphstead.contract.route import RouteTable
+from graphstead.contract.schemas import schemas_for
+
+SPEC = Path(__file__).parents[2] / "spec"
+
+
+@pytest.fixture(scope="module")
+def published() -> Document:
+    """The bundle the package ships with."""
+    return packaged()
+
+
+@pytest.fixture(scope="module")
+def contract(published: Document) -> Contract:
+    """The published contract, compiled."""
+    return compile_contract(published)
+
+
+def test_the_bundle_is_fresh() -> None:
+    assert (SPEC / "openapi.json").read_bytes() == render(bundle(SPEC)), "run scripts/derive"
+
+
+def test_the_document_is_sound(published: Document) -> None:
+    assert check_document(published) == []
+
+
+def test_every_operation_is_in_the_route_table(contract: Contract) -> None:
+    table = RouteTable(contract.operations.values())
+    for operation in contract.operations.values():
+        match = table.find(operation.path)
+        assert match is not None
+        assert match.methods[operation.method] is operation, operation.path
+
+
+def test_operations_with_a_body_declare_how_bodies_are_refused(contract: Contract) -> None:
+    for operation in contract.operations.values():
+        if operation.body is not None:
+            assert {"413", "415", "422"} <= operation.responses.keys(), operation.operation_id
+
+
+def test_planned_operations_declare_501(contract: Contract) -> None:
+    for operation in contract.operations.values():
+        assert not operation.planned or "501" in operation.responses, operation.operation_id
+
+
+def test_every_error_has_the_error_shape(published: Document, contract: Contract) -> None:
+    for operation in contract.operations.values():
+        for status, response in operation.responses.items():
+            if status.startswith(("4", "5")) and response.contents and not operation.planned:
+                validator = response.contents["application/json"].validator
+                assert validator is not None
+                assert validator.ok({"detail": "x", "code": "not_found", "request_id": "r"})
+
+
+def examples(node: Any, pointer: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield (pointer of the schema, value) for each example beside a schema."""
+    if isinstance(node, dict):
+        named = node.get("examples")
+        if "schema" in node:
+            if isinstance(named, dict):
+                for example in named.values():
+                    if "value" in example:
+                        yield f"{pointer}/schema", example["value"]
+            if "example" in node:
+                yield f"{pointer}/schema", node["example"]
+        for key, value in node.items():
+            yield from examples(value, f"{pointer}/{escape(key)}")
+    elif isinstance(node, list):
+        for index, value in enumerate(node):
+            yield from examples(value, f"{pointer}/{index}")
+
+
+def test_every_example_satisfies_its_schema_even_when_closed(published: Document) -> None:
+    closed = schemas_for(close_answers(published))
+    opened = schemas_for(published)
+    found = list(examples(published))
+    assert len(found) > 100
+    for pointer, value in found:
+        assert opened.at(pointer).errors(value, "example") == [], pointer
+        assert closed.at(pointer).errors(value, "example") == [], pointer
