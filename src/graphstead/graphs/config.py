@@ -157,9 +157,11 @@ class _Reading:
 
     def _graphs(self) -> Iterator[tuple[str, GraphSource]]:
         graphs = self.raw.get("graphs")
-        if not isinstance(graphs, dict) or not graphs:
+        if not isinstance(graphs, dict):
             self._fault("graphs", f"expected an object of graph id to path, {_found(graphs)}")
             return
+        if not graphs:
+            self._fault("graphs", "expected one graph at least, found none")
         for graph_id, given in graphs.items():
             source = self._graph(graph_id, given)
             if source is not None:
@@ -231,6 +233,4 @@ def _found(value: Any) -> str:
 
 def _kind(value: Any) -> str:
     names = {dict: "an object", list: "a list", str: "text", bool: "a boolean", type(None): "null"}
-    if value == {} or value == []:
-        return f"{names[type(value)].replace('a', 'an empty', 1).replace('an emptyn', 'an empty')}"
     return names.get(type(value), "a number")

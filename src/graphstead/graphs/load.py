@@ -85,8 +85,14 @@ class GraphSet:
         if not isinstance(made, Factory):
             yield _bound(made, checkpointer, store)
             return
-        async with made.open(Opening(config, access, store, user, context)) as graph:
+        opening = Opening(_full(config), access, store, user, context)
+        async with made.open(opening) as graph:
             yield _bound(_named(graph, graph_id), checkpointer, store)
+
+
+def _full(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Add the parts of a config that every factory may rely on finding."""
+    return {"tags": [], "metadata": {}, "configurable": {}, **config}
 
 
 def _bound(

@@ -1,0 +1,148 @@
+"""langgraph.json: what is read, what is refused and with which words."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from graphstead.graphs import GraphSource, Project, load_project
+from graphstead.problems import StartupError
+
+GRAPHS = {"agent": "./agent.py:graph"}
+
+
+def make_config(folder: Path, **keys: Any) -> Path:
+    path = folder / "langgraph.json"
+    path.write_text(json.dumps(keys))
+    return path
+
+
+def faults_of(path: Path) -> list[str]:
+    with pytest.raises(StartupError) as caught:
+        load_project(path)
+    return [fault.replace(str(path), "FILE") for fault in caught.value.faults]
+
+
+def load(folder: Path, **keys: Any) -> Project:
+    return load_project(make_config(folder, **{"dependencies": ["."], "graphs": GRAPHS} | keys))
+
+
+def test_a_graph_is_a_path_or_a_path_with_a_description(tmp_path: Path) -> None:
+    described = {"path": "pkg.mod:make", "description": "Does things."}
+    project = load(tmp_path, graphs={"a": "./src/a.py:graph", "b": described})
+    assert project.graphs == {
+        "a": GraphSource("a", "./src/a.py", "graph"),
+        "b": GraphSource("b", "pkg.mod", "make", "Does things."),
+    }
+    assert [source.is_file for source in project.graphs.values()] == [True, False]
+    assert project.graphs["b"].path == "pkg.mod:make"
+
+
+def test_a_folder_stands_for_the_file_in_it(tmp_path: Path) -> None:
+    load(tmp_path)
+    assert load_project(tmp_path).path == tmp_path / "langgraph.json"
+
+
+def test_the_root_is_the_folder_of_the_file(tmp_path: Path) -> None:
+    (tmp_path / "lib").mkdir()
+    project = load(tmp_path, dependencies=[".", "./lib", "requests"])
+    assert project.root == tmp_path
+    assert project.import_paths == (tmp_path, tmp_path / "lib")
+
+
+def test_environment_may_be_written_out(tmp_path: Path) -> None:
+    assert load(tmp_path, env={"A": "x", "B": 3}).env == {"A": "x", "B": "3"}
+
+
+def test_environment_may_come_from_a_file(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("# keys\nA='x y'\nexport B=3\nEMPTY=\n")
+    assert load(tmp_path, env=".env").env == {"A": "x y", "B": "3", "EMPTY": ""}
+
+
+def test_keys_this_version_cannot_honour_are_listed(tmp_path: Path) -> None:
+    project = load(tmp_path, auth={"path": "./auth.py:auth"}, store={}, python_version="3.11")
+    assert project.unsupported == ("auth", "store")
+    assert project.warnings == ()
+
+
+def test_unknown_keys_are_warned_of_with_the_nearest_name(tmp_path: Path) -> None:
+    agent = {"path": "./a.py:g", "descripton": "x"}
+    project = load(tmp_path, grahps={}, zzz=1, graphs={"a": agent})
+    text = "\n".join(project.warnings)
+    assert "grahps: unknown key, ignored; did you mean 'graphs'?" in text
+    assert "zzz: unknown key, ignored" in text
+    assert "graphs.a.descripton: unknown key, ignored; did you mean 'description'?" in text
+
+
+def test_missing_dependencies_are_taken_as_the_folder_itself(tmp_path: Path) -> None:
+    project = load_project(make_config(tmp_path, graphs=GRAPHS))
+    assert project.dependencies == (".",)
+    assert "dependencies: missing" in project.warnings[0]
+
+
+def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
+    path = make_config(
+        tmp_path,
+        dependencies=["./nowhere"],
+        env="missing.env",
+        graphs={
+            "a": "./a.py",
+            "b": 7,
+            "c": {"description": 1},
+            "d": "./d.ts:graph",
+            "e": "./e.py:not-a-name",
+        },
+    )
+    expected = "expected './file.py:variable' or 'module:variable'"
+    assert faults_of(path) == [
+        f"FILE: graphs.a: {expected}, found './a.py'",
+        f"FILE: graphs.b: {expected}, found a number",
+        "FILE: graphs.c.description: expected text, found a number",
+        f"FILE: graphs.c.path: {expected}, found nothing",
+        "FILE: graphs.d: only Python graphs can be served, found './d.ts:graph'",
+        f"FILE: graphs.e: {expected}, found './e.py:not-a-name'",
+        "FILE: dependencies: there is no folder './nowhere' beside this file",
+        "FILE: env: there is no file 'missing.env' beside this file",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("keys", "fault"),
+    [
+        ({}, "FILE: graphs: expected an object of graph id to path, found nothing"),
+        ({"graphs": {}}, "FILE: graphs: expected one graph at least, found none"),
+        ({"graphs": []}, "FILE: graphs: expected an object of graph id to path, found a list"),
+        (
+            {"graphs": GRAPHS, "env": ["A"]},
+            "FILE: env: expected a path or an object of names to text, found a list",
+        ),
+        (
+            {"graphs": GRAPHS, "env": {"A": {}}},
+            "FILE: env.A: expected text, found an object",
+        ),
+        (
+            {"graphs": GRAPHS, "dependencies": "."},
+            "FILE: dependencies: expected a list of paths or packages, found text",
+        ),
+    ],
+)
+def test_a_key_of_the_wrong_type_is_refused(
+    tmp_path: Path, keys: dict[str, Any], fault: str
+) -> None:
+    assert faults_of(make_config(tmp_path, **keys)) == [fault]
+
+
+def test_a_missing_file_says_so(tmp_path: Path) -> None:
+    faults = faults_of(tmp_path / "langgraph.json")
+    assert faults == ["FILE: no such file; it names the graphs to serve"]
+
+
+def test_a_file_that_is_no_json_names_line_and_column(tmp_path: Path) -> None:
+    path = tmp_path / "langgraph.json"
+    path.write_text('{\n  "graphs": {,}\n}')
+    assert faults_of(path)[0].startswith("FILE: line 2, column 14: not JSON: ")
+    path.write_text("[]")
+    assert faults_of(path) == ["FILE: expected a JSON object, found a list"]
