@@ -103,8 +103,10 @@ async def test_a_failing_source_ends_in_an_error_event(
 
 async def test_head_opens_no_stream(live: httpx.AsyncClient, closed: asyncio.Queue[float]) -> None:
     response = await live.head(EVENTS, params={"how": "idle"})
-    assert response.status_code == 200
+    slow = await live.head("/streams/slow", params={"how": "idle"})
+    assert (response.status_code, slow.status_code) == (200, 200)
     assert response.headers["content-type"].startswith("text/event-stream")
+    assert slow.headers["location"] == "/join"
 
 
 async def test_streams_end_cleanly_when_the_server_drains(make_app: Callable[..., Any]) -> None:

@@ -55,7 +55,7 @@ async def test_every_error_is_json_with_a_sentence(
         assert body["request_id"] == response.headers["x-request-id"]
 
 
-@pytest.mark.parametrize("sent", ["", "a" * 201, "line\tbreak", "ü"])
+@pytest.mark.parametrize("sent", ["", "a" * 256, "line\tbreak", "ü"])
 async def test_an_unusable_request_id_is_replaced(client: httpx.AsyncClient, sent: str) -> None:
     response = await client.get("/ok", headers=[(b"x-request-id", sent.encode("latin-1"))])
     assert response.headers["x-request-id"] not in ("", sent)
@@ -133,3 +133,17 @@ async def test_the_lifespan_runs_around_the_requests(make_app: Callable[..., Any
     await make_app(lifespan=lifespan)({"type": "lifespan", "state": {}}, receive, send)
     assert happened == ["up", "down"]
     assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+
+
+async def test_a_web_socket_nobody_serves_is_closed(make_app: Callable[..., Any]) -> None:
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "websocket.connect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message["type"])
+
+    scope = {"type": "websocket", "path": "/streams/events", "headers": [], "query_string": b""}
+    await make_app()(scope, receive, send)
+    assert sent == ["websocket.close"]

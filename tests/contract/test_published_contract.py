@@ -50,6 +50,12 @@ def test_operations_with_a_body_declare_how_bodies_are_refused(contract: Contrac
             assert {"413", "415", "422"} <= operation.responses.keys(), operation.operation_id
 
 
+def test_operations_with_parameters_declare_how_they_are_refused(contract: Contract) -> None:
+    for operation in contract.operations.values():
+        refusable = {p.argument for p in operation.parameters} - {"x_request_id"}
+        assert not refusable or "422" in operation.responses, operation.operation_id
+
+
 def test_planned_operations_declare_501(contract: Contract) -> None:
     for operation in contract.operations.values():
         assert not operation.planned or "501" in operation.responses, operation.operation_id

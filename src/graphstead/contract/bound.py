@@ -129,7 +129,14 @@ class _Answerer:
                 headers_only=scope["method"] == "HEAD",
             )
         elif isinstance(result, KeepAliveJson):
-            await send_slow_json(send, self.status(JSON), result, exchange, drain=self.drain)
+            await send_slow_json(
+                send,
+                self.status(JSON),
+                result,
+                exchange,
+                drain=self.drain,
+                headers_only=scope["method"] == "HEAD",
+            )
         elif isinstance(result, Raw):
             headers = [(b"content-type", result.media_type.encode()), *wire_headers(result.headers)]
             await self.content(send, self.status(result.media_type), headers, result.content)

@@ -155,6 +155,7 @@ async def send_slow_json(
     exchange: Exchange,
     *,
     drain: Drain | None = None,
+    headers_only: bool = False,
 ) -> None:
     """Send JSON once it is ready, and a newline now and then until it is.
 
@@ -163,8 +164,13 @@ async def send_slow_json(
     """
     headers = [*JSON_HEADERS, *wire_headers(answer.headers)]
     await send({"type": "http.response.start", "status": status, "headers": headers})
-    endings = _Endings(exchange, drain)
     body = asyncio.ensure_future(answer.body)
+    if headers_only:
+        body.cancel()
+        await asyncio.wait([body])
+        await _chunk(send, b"", more=False)
+        return
+    endings = _Endings(exchange, drain)
     try:
         while not body.done():
             done, _ = await asyncio.wait(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-from uuid import uuid4
 
 import orjson
 from connexion.exceptions import ProblemException
@@ -34,7 +34,7 @@ __all__ = [
 
 log = logging.getLogger("graphstead.contract")
 
-MAX_REQUEST_ID = 200
+MAX_REQUEST_ID = 255
 EXPOSED_HEADERS = (
     "Location",
     "Content-Location",
@@ -107,7 +107,7 @@ def _request_id(scope: Scope) -> str:
             text: str = value.decode("latin-1")
             if 0 < len(text) <= MAX_REQUEST_ID and text.isascii() and text.isprintable():
                 return text
-    return str(uuid4())
+    return secrets.token_hex(16)
 
 
 def _edge_headers(exchange: Exchange) -> list[tuple[bytes, bytes]]:
