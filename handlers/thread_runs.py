@@ -8,7 +8,7 @@ from graphstead.contract.answers import EventStream, KeepAliveJson, Raw, Reply
 from graphstead.contract.auth import Caller
 from graphstead.contract.exchange import Disconnected
 from graphstead.engine import Engine
-from graphstead.engine.runs import modes_of, places, project, run_body
+from graphstead.engine.runs import places, project, run_body
 from graphstead.storage.base import CancelAction
 
 
@@ -74,7 +74,7 @@ async def stream_run_http_threads__thread_id__runs__run_id__join_get(
     thread_id: str,
     run_id: str,
     last_event_id: str | None,
-    stream_mode: str | None,
+    stream_mode: list[str] | None,
     cancel_on_disconnect: bool,
     engine: Engine,
     disconnected: Disconnected,
@@ -84,7 +84,7 @@ async def stream_run_http_threads__thread_id__runs__run_id__join_get(
     frames = await engine.runs.join_stream(
         found,
         last_event_id=last_event_id,
-        modes=modes_of(stream_mode),
+        modes=stream_mode or (),
         gone=disconnected,
         cancel_on_leave=cancel_on_disconnect,
     )

@@ -233,8 +233,14 @@ class Execution:
         if len(self._interrupts) > 1:
             return wire.dumps({"__interrupt__": list(self._interrupts.values())})
         if self._values is not MISSING:
-            return wire.dumps(self._values)
+            return wire.dumps(self._asking())
         return wire.dumps(snapshot.values if snapshot else None)
+
+    def _asking(self) -> Any:
+        """Return the last values with the question, also where plain values came after it."""
+        if self._interrupts and isinstance(self._values, Mapping):
+            return {**self._values, "__interrupt__": list(self._interrupts.values())}
+        return self._values
 
     async def _snapshot(self) -> StateSnapshot | None:
         config = {"configurable": {"thread_id": self.run_row.thread_id, "checkpoint_ns": ""}}

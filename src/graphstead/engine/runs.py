@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -15,7 +14,7 @@ from graphstead.engine.clock import Clock
 from graphstead.engine.drafts import Draft
 from graphstead.engine.run_stops import RunStops
 from graphstead.engine.transitions import FINAL
-from graphstead.problems import Problem, RunNotFound, ThreadNotFound, Unprocessable
+from graphstead.problems import Problem, RunNotFound, ThreadNotFound
 from graphstead.storage.base import EndRow, Json, RunRow, Storage, ThreadRow, Tx
 from graphstead.streaming import sse
 from graphstead.streaming.log import await_end, follow
@@ -267,18 +266,3 @@ def project(body: Json, select: Iterable[str] | None) -> Json:
     """Keep the selected members; all of them where none is selected."""
     chosen = frozenset(select or ())
     return {key: value for key, value in body.items() if key in chosen} if chosen else body
-
-
-def modes_of(text: str | None) -> list[str]:
-    """Read the `stream_mode` query: one mode, or a JSON array of modes (measured on 0.16.7)."""
-    if not text:
-        return []
-    if not text.startswith("["):
-        return re.split(r"\s*,\s*", text.strip())
-    try:
-        modes = orjson.loads(text)
-    except orjson.JSONDecodeError as broken:
-        raise Unprocessable("query.stream_mode: not a JSON array of stream modes") from broken
-    if not all(isinstance(mode, str) for mode in modes):
-        raise Unprocessable("query.stream_mode: every item must be the name of a stream mode")
-    return list(modes)
