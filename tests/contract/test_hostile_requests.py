@@ -211,3 +211,31 @@ def test_a_pathologically_wide_document_is_still_read() -> None:
 def test_parsing_refuses_with_the_place_of_the_fault() -> None:
     with pytest.raises(Unprocessable, match="line 1 column 2"):
         parse_json(b"{")
+
+
+async def test_a_client_that_leaves_during_its_body_is_no_error(
+    make_app: Callable[..., Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    messages = iter(
+        [
+            {"type": "http.request", "body": b"{", "more_body": True},
+            {"type": "http.disconnect"},
+        ]
+    )
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return next(messages)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/things",
+        "query_string": b"",
+        "headers": [],
+    }
+    await make_app()(scope, receive, send)
+    assert sent == [] and caplog.records == []
