@@ -35,8 +35,8 @@ class LocalListener:
         self._forget()
 
     def wake(self) -> None:
-        """End a wait; runs on the loop."""
-        if self._waiter is not None and not self._waiter.done():
+        """End a wait; runs on the loop. A wait that heard the ring already took it away."""
+        if self.rung and self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
 

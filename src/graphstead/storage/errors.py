@@ -1,18 +1,18 @@
 """What storage can fail with, whichever backend is in use.
 
-    StorageError
-    ├─ StorageUnavailable        cannot serve now; nothing of the failed work was stored
-    │  ├─ DiskFull
-    │  ├─ StorageReadOnly
-    │  ├─ StorageBusy            another process held the database for too long
-    │  ├─ StorageFault           the device or the file answers with errors
-    │  └─ StorageClosed
-    ├─ ConstraintViolated        the rows written contradict rows that are there
-    └─ DatabaseRefused           never opened; the sentence says what to do
-       ├─ SchemaTooNew
-       ├─ NotADatabase
-       ├─ ForeignDatabase
-       └─ DirectoryNotWritable
+StorageError
+├─ StorageUnavailable        cannot serve now; nothing of the failed work was stored
+│  ├─ DiskFull
+│  ├─ StorageReadOnly
+│  ├─ StorageBusy            another process held the database for too long
+│  ├─ StorageFault           the device or the file answers with errors
+│  └─ StorageClosed
+├─ ConstraintViolated        the rows written contradict rows that are there
+└─ DatabaseRefused           never opened; the sentence says what to do
+   ├─ SchemaTooNew
+   ├─ NotADatabase
+   ├─ ForeignDatabase
+   └─ DirectoryNotWritable
 """
 
 from __future__ import annotations

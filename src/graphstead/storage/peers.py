@@ -186,6 +186,7 @@ def _packed(bells: Iterable[Bell]) -> list[bytes]:
 
 def _unpacked(packet: bytes) -> list[Bell]:
     try:
-        return [Bell(topic, key) for topic, key in json.loads(packet)]
+        bells = [Bell(topic, key) for topic, key in json.loads(packet)]
     except (ValueError, TypeError):
         return []
+    return [bell for bell in bells if all(isinstance(part, str) for part in bell)]

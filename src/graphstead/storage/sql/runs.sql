@@ -106,7 +106,7 @@ order by start_ms, run_id limit 1;
 select {runs.columns} from runs left join workers on workers.worker_id = runs.worker
 where runs.status = 'running'
     and (workers.worker_id is null or workers.lease_until_ms <= :now_ms)
-order by runs.run_id limit :limit;
+order by runs.start_ms, runs.run_id limit :limit;
 
 -- name: runs.of_worker
 -- List the runs that are running under a worker.

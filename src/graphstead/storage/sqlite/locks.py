@@ -70,5 +70,7 @@ class FileLock:
             return False
 
     def close(self) -> None:
-        """Give the lock back and close the file."""
-        os.close(self._file)
+        """Give the lock back and close the file, once."""
+        opened, self._file = self._file, -1
+        if opened >= 0:
+            os.close(opened)

@@ -1,0 +1,63 @@
+"""One suite for every backend: a backend that passes it can carry the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from graphstead.storage.base import Storage, Tx
+from graphstead.storage.sqlite import open_sqlite
+from graphstead.storage.sqlite.tx import SqliteTx
+
+
+class Backend(Protocol):
+    """What the suite needs to know about the data behind a storage."""
+
+    def open(self) -> Storage:
+        """Open the same data once more, as another process would."""
+
+    def fill(self, storage: Storage) -> None:
+        """Let the disk be full from now on."""
+
+    def free(self, storage: Storage) -> None:
+        """Let there be room again."""
+
+
+class SqliteBackend:
+    def __init__(self, directory: Path) -> None:
+        self._path = directory / "rows.sqlite"
+
+    def open(self) -> Storage:
+        return open_sqlite(self._path)
+
+    def fill(self, storage: Storage) -> None:
+        _limit_pages(storage, 1)
+
+    def free(self, storage: Storage) -> None:
+        _limit_pages(storage, 1_000_000)
+
+
+def _limit_pages(storage: Storage, pages: int) -> None:
+    def limit(tx: Tx) -> None:
+        assert isinstance(tx, SqliteTx)
+        tx.connection.execute(f"pragma max_page_count = {pages}")
+
+    storage.write_blocking(limit)
+
+
+BACKENDS: dict[str, Callable[[Path], Backend]] = {"sqlite": SqliteBackend}
+
+
+@pytest.fixture(params=sorted(BACKENDS))
+def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Backend:
+    return BACKENDS[request.param](tmp_path)
+
+
+@pytest.fixture
+def storage(backend: Backend) -> Iterator[Storage]:
+    opened = backend.open()
+    yield opened
+    opened.close()

@@ -1,0 +1,125 @@
+"""Every query finds its rows by an index: EXPLAIN QUERY PLAN over all named and composed ones."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from graphstead.storage.queries import Query, load
+from graphstead.storage.sqlite.opening import open_writer
+from graphstead.storage.sqlite.statements import QUERIES, composed
+
+COMPOSED = ("assistants.search", "assistants.count", "threads.search", "threads.count",
+            "checkpoints.list")  # fmt: skip
+LARGE = r"(threads|runs|events|checkpoints|checkpoint_blobs|checkpoint_writes|ends)"
+MAY_WALK = {
+    "threads.search by thread_id": "walks the key in order up to its limit",
+    "runs.by_status": "for statuses of ended runs; follows the key up to its limit",
+    "checkpoints.list across threads": "only the saver's own interface asks for it",
+    "threads.count of everything": "counts the whole table, over its smallest index",
+}
+
+
+def statements() -> Iterator[tuple[str, str]]:
+    for name, query in QUERIES.items():
+        if name in COMPOSED or ".where_" in name or ".order_" in name or name.endswith("columns"):
+            continue
+        yield name, query.sql
+
+
+def searches() -> Iterator[tuple[str, str]]:
+    filters = [(), ("status",), ("thread_ids",), ("graph_id", "metadata"),
+               ("assistant_id", "metadata"), ("metadata",), ("values",)]  # fmt: skip
+    orders = ["thread_id", "status", "created_at", "updated_at", "state_updated_at"]
+    for parts, order, way in itertools.product(filters, orders, ["asc", "desc"]):
+        conditions = tuple(f"threads.where_{part}" for part in parts)
+        sql = composed("threads.search", conditions, f"threads.order_{order}", way)
+        yield f"threads.search {parts} by {order} {way}", sql
+    for rest in ((), ("checkpoint_id",), ("before", "metadata")):
+        conditions = tuple(f"checkpoints.where_{p}" for p in ("thread_id", "checkpoint_ns", *rest))
+        yield f"checkpoints.list {rest}", composed("checkpoints.list", conditions)
+    yield (
+        "checkpoints.list of all namespaces",
+        composed("checkpoints.list", ("checkpoints.where_thread_id",)),
+    )
+
+
+@pytest.fixture(scope="module")
+def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Connection]:
+    opened = open_writer(Path(tmp_path_factory.mktemp("plans")) / "rows.sqlite")
+    yield opened
+    opened.close()
+
+
+def plan(connection: sqlite3.Connection, sql: str) -> list[str]:
+    values = dict.fromkeys(re.findall(r":([a-z_]+)", sql))
+    return [row[3] for row in connection.execute(f"explain query plan {sql}", values)]
+
+
+@pytest.mark.parametrize(
+    ("name", "sql"), [*statements(), *searches()], ids=lambda value: value.split("\n")[0][:60]
+)
+def test_no_query_walks_a_whole_table(connection: sqlite3.Connection, name: str, sql: str) -> None:
+    name = re.sub(r" \(.*\) by thread_id .*", " by thread_id", name)
+    walks = [
+        step
+        for step in plan(connection, sql)
+        if re.match(rf"SCAN {LARGE}\b(?! USING (COVERING )?INDEX {LARGE}_)", step)
+    ]
+    assert name in MAY_WALK or not walks, walks
+
+
+@pytest.mark.parametrize(
+    ("name", "sql"), [*searches()], ids=lambda value: value.split("\n")[0][:60]
+)
+def test_a_search_that_walks_an_index_need_not_sort(
+    connection: sqlite3.Connection, name: str, sql: str
+) -> None:
+    steps = plan(connection, sql)
+    if any(re.match(rf"SCAN {LARGE}", step) for step in steps):
+        assert "USE TEMP B-TREE FOR ORDER BY" not in steps, steps
+
+
+@pytest.mark.parametrize(
+    ("name", "index"),
+    [
+        ("runs.claimable", "runs_claimable"),
+        ("runs.next_start_ms", "runs_claimable"),
+        ("runs.running", "runs_one_running"),
+        ("runs.active", "runs_active"),
+        ("runs.has_active", "runs_active"),
+        ("runs.must_wait", "runs_active"),
+        ("runs.next_blocked", "runs_active"),
+        ("runs.list", "runs_of_thread"),
+        ("runs.orphans", "runs_"),
+        ("runs.of_worker", "runs_of_worker"),
+        ("runs.cancels_of", "runs_of_worker"),
+        ("runs.by_active_status", "runs_active"),
+        ("runs.counts", "runs_active"),
+        ("events.purgeable", "ends_by_time"),
+        ("checkpoints.namespaces_of_run", "checkpoints_of_run"),
+    ],
+)
+def test_the_busiest_queries_use_the_index_made_for_them(
+    connection: sqlite3.Connection, name: str, index: str
+) -> None:
+    steps = plan(connection, QUERIES[name].sql)
+    assert any(index in step for step in steps), steps
+
+
+@pytest.mark.parametrize("query", QUERIES.values(), ids=lambda query: query.name)
+def test_every_query_is_described(query: Query) -> None:
+    assert query.description.endswith(".")
+    assert query.sql
+
+
+def test_a_dialect_replaces_the_portable_text_alone() -> None:
+    portable, special = load("postgres"), load("sqlite")
+    assert portable.keys() == special.keys()
+    assert portable["checkpoints.size"] != special["checkpoints.size"]
+    assert portable["runs.claimable"] == special["runs.claimable"]
