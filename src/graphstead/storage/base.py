@@ -147,6 +147,34 @@ class WriteRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Usage:
+    """How many things of one kind a thread has stored, and how many bytes they take."""
+
+    count: int = 0
+    size_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadUsage:
+    """What a thread's checkpoints take; `values` is by channel, a count of stored versions."""
+
+    checkpoints: Usage
+    values: Mapping[str, Usage]
+    writes: Usage
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayRow:
+    """An answer remembered under an Idempotency-Key; `fingerprint` tells its request's body."""
+
+    scope: str
+    key: str
+    fingerprint: str
+    answer: bytes
+    created_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """A bounded slice of a sorted list; `sort_by` is one of the columns the caller declares."""
 
@@ -177,12 +205,15 @@ class Assistants(Protocol):
     def get(self, assistant_id: str) -> AssistantRow | None: ...
     def insert(self, row: AssistantRow) -> bool:
         """Store a new assistant and its first version; False where the id is taken."""
+
     def replace(self, row: AssistantRow) -> None:
         """Overwrite the assistant's current row and remember it as version `row.version`."""
+
     def search(self, match: AssistantFilter, page: Page) -> list[AssistantRow]: ...
     def count(self, match: AssistantFilter) -> int: ...
     def versions(self, assistant_id: str, metadata: Json | None, page: Page) -> list[AssistantRow]:
         """List stored versions, newest first."""
+
     def delete(self, assistant_id: str) -> bool: ...
 
 
@@ -190,8 +221,10 @@ class Threads(Protocol):
     def get(self, thread_id: str) -> ThreadRow | None: ...
     def lock(self, thread_id: str) -> ThreadRow | None:
         """Get the thread and hold its row until the transaction ends."""
+
     def insert(self, row: ThreadRow) -> bool:
         """Store a new thread; False where the id is taken."""
+
     def set_status(self, thread_id: str, status: ThreadStatus, updated_at: str) -> None: ...
     def set_metadata(
         self, thread_id: str, metadata: Json, config: Json, updated_at: str
@@ -208,8 +241,12 @@ class Threads(Protocol):
         state_updated_at: str,
     ) -> None:
         """Mirror the newest checkpoint and the last run's outcome; also sets `updated_at`."""
+
     def search(self, match: ThreadFilter, page: Page) -> list[ThreadRow]: ...
     def count(self, match: ThreadFilter) -> int: ...
+    def expired(self, now_ms: int, limit: int) -> list[str]:
+        """List the ids of threads whose `expires_ms` has come, the longest overdue first."""
+
     def delete(self, thread_id: str) -> bool:
         """Delete the thread's row alone; runs and checkpoints are the caller's to delete."""
 
@@ -219,37 +256,48 @@ class Runs(Protocol):
     def insert(self, row: RunRow) -> None: ...
     def active(self, thread_id: str) -> list[RunRow]:
         """List the thread's running and pending runs: running first, then by (start_ms, run_id)."""
+
     def running(self, thread_id: str) -> RunRow | None: ...
     def has_active(self, thread_id: str) -> bool: ...
     def must_wait(self, thread_id: str, now_ms: int) -> bool:
         """Tell whether a running or a due, unblocked pending run holds the thread."""
+
     def claimable(self, now_ms: int, limit: int) -> list[RunRow]:
         """List pending, unblocked, due runs by (start_ms, run_id), skipping rows others hold."""
+
     def next_start_ms(self) -> int | None:
         """Tell when the earliest unblocked pending run is due."""
+
     def start(self, run_id: str, *, worker: str, gen: int, attempt: int, updated_at: str) -> None:
         """Mark the run running under generation `gen`."""
+
     def owned(self, run_id: str, gen: int) -> bool:
         """Tell whether the run is still running under `gen` (and hold its row)."""
+
     def set_kwargs(self, run_id: str, kwargs: Json, metadata: Json) -> None: ...
     def finish(self, run_id: str, status: RunStatus, updated_at: str) -> None:
         """Give the run its last status and clear worker, lease, cancel and blocked."""
+
     def requeue(self, run_id: str, *, gen: int, start_ms: int, updated_at: str) -> None:
         """Return a running run to pending under a newer `gen`, which fences its last owner."""
+
     def set_cancel(self, run_id: str, action: CancelAction, updated_at: str) -> None: ...
     def cancels_of(self, worker: str) -> list[tuple[str, CancelAction]]:
         """List (run_id, action) of the worker's running runs that are asked to stop."""
+
     def set_blocked(self, run_id: str, blocked: bool) -> None: ...
     def next_blocked(self, thread_id: str) -> RunRow | None:
         """Get the first blocked pending run of the thread by (start_ms, run_id)."""
+
     def orphans(self, now_ms: int, limit: int) -> list[RunRow]:
         """List running runs whose worker is unknown or has let its lease run out."""
+
     def of_worker(self, worker: str) -> list[RunRow]:
         """List the runs that are running under this worker."""
-    def list(
-        self, thread_id: str, status: str | None, *, limit: int, offset: int
-    ) -> list[RunRow]:
+
+    def list(self, thread_id: str, status: str | None, *, limit: int, offset: int) -> list[RunRow]:
         """List the thread's runs, newest first."""
+
     def ids_of(self, thread_id: str) -> builtins.list[str]: ...
     def by_status(self, statuses: Sequence[str], limit: int) -> builtins.list[RunRow]: ...
     def delete(self, run_id: str) -> bool: ...
@@ -260,6 +308,7 @@ class Runs(Protocol):
 class Workers(Protocol):
     def beat(self, row: WorkerRow) -> None:
         """Insert the worker or renew its lease."""
+
     def list(self) -> list[WorkerRow]: ...
     def forget(self, worker_id: str) -> None: ...
 
@@ -268,13 +317,20 @@ class Events(Protocol):
     def append(self, run_id: str, rows: Sequence[EventRow]) -> None: ...
     def after(self, run_id: str, seq: int, limit: int) -> list[EventRow]:
         """List the run's events with a higher seq, in order."""
+
     def last_seq(self, run_id: str) -> int:
         """Get the run's highest seq, 0 where it has none."""
+
     def end(self, row: EndRow) -> None:
         """Record how the run ended (replaces an earlier record of the same run)."""
+
     def ended(self, run_id: str) -> EndRow | None: ...
+    def ends_of(self, thread_id: str, from_ms: int, limit: int) -> list[EndRow]:
+        """List how the thread's runs ended at `from_ms` or later, in order."""
+
     def purge(self, ended_before_ms: int, limit: int) -> int:
         """Delete events and ends of at most `limit` runs that ended before; count the runs."""
+
     def delete(self, run_id: str) -> None: ...
 
 
@@ -290,21 +346,31 @@ class Checkpoints(Protocol):
 
         `versions` names every (channel, version) it needs: what no checkpoint needs can be pruned.
         """
+
     def put_writes(
-        self, thread_id: str, checkpoint_ns: str, checkpoint_id: str, rows: Sequence[WriteRow],
-        *, replace: bool,
+        self,
+        thread_id: str,
+        checkpoint_ns: str,
+        checkpoint_id: str,
+        rows: Sequence[WriteRow],
+        *,
+        replace: bool,
     ) -> None:
         """Insert task writes; existing (task_id, idx) are kept unless `replace`."""
+
     def get(
         self, thread_id: str, checkpoint_ns: str, checkpoint_id: str | None
     ) -> CheckpointRow | None:
         """Get one checkpoint, the newest where `checkpoint_id` is None."""
+
     def blobs(
         self, thread_id: str, checkpoint_ns: str, versions: Sequence[tuple[str, str]]
     ) -> list[BlobRow]:
         """Get the blobs of (channel, version) pairs; absent ones are left out."""
+
     def writes(self, thread_id: str, checkpoint_ns: str, checkpoint_id: str) -> list[WriteRow]:
         """List pending writes ordered by (task_path, task_id, idx)."""
+
     def list(
         self,
         thread_id: str | None,
@@ -316,14 +382,31 @@ class Checkpoints(Protocol):
         limit: int | None = None,
     ) -> list[CheckpointRow]:
         """List checkpoints, newest first; `metadata` matches top-level keys by equality."""
+
     def delete_thread(self, thread_id: str) -> None: ...
+    def delete_namespaces(self, thread_id: str, namespaces: Sequence[str]) -> None:
+        """Delete everything the thread has in these namespaces."""
+
     def delete_runs(self, run_ids: Sequence[str]) -> None:
         """Delete the checkpoints these runs wrote, with writes and blobs no longer needed."""
+
     def copy_thread(self, thread_id: str, target_thread_id: str) -> None: ...
+
     def prune(self, thread_ids: Sequence[str], strategy: str) -> None:
         """Keep only the newest checkpoint per namespace (`keep_latest`) or none (`delete`)."""
+
     def size(self, thread_id: str) -> int:
         """Sum the bytes the thread's checkpoints, blobs and writes take."""
+
+    def usage(self, thread_id: str) -> ThreadUsage:
+        """Count and measure the same by kind, blobs also by channel."""
+
+
+class Replays(Protocol):
+    def get(self, scope: str, key: str) -> ReplayRow | None: ...
+    def keep(self, row: ReplayRow) -> None: ...
+    def purge(self, before_ms: int, limit: int) -> None:
+        """Forget at most `limit` answers that are older."""
 
 
 class Tx(Protocol):
@@ -341,6 +424,8 @@ class Tx(Protocol):
     def events(self) -> Events: ...
     @property
     def checkpoints(self) -> Checkpoints: ...
+    @property
+    def replays(self) -> Replays: ...
     def ring(self, topic: Topic, key: str = "") -> None:
         """Ring this bell once the transaction is committed."""
 
@@ -350,12 +435,14 @@ class Listener(Protocol):
 
     async def wait(self, timeout_s: float) -> bool:
         """Return True at the next ring (or one that came since the last call), False in time."""
+
     def close(self) -> None: ...
 
 
 class Doorbells(Protocol):
     def listen(self, *bells: Bell) -> Listener:
         """Hear these bells from now on, on the running loop; close it when done."""
+
     def ring(self, bell: Bell) -> None:
         """Wake every listener of this bell, in this process and in the others."""
 
@@ -365,13 +452,18 @@ class Storage(Protocol):
     def doorbells(self) -> Doorbells: ...
     async def write(self, work: Callable[[Tx], T]) -> T:
         """Run `work` in one durable transaction; its exception rolls back that work alone."""
+
     def write_blocking(self, work: Callable[[Tx], T]) -> T:
         """The same for threads that run no event loop."""
+
     async def read(self, work: Callable[[Tx], T]) -> T:
         """Run `work` on one consistent snapshot."""
+
     def read_blocking(self, work: Callable[[Tx], T]) -> T: ...
     def hold(self, worker_id: str) -> None:
         """Hold this worker's liveness lock until the process dies or the storage is closed."""
+
     def is_alive(self, worker: WorkerRow) -> bool | None:
         """Tell whether that worker's process lives; None where this cannot be known."""
+
     def close(self) -> None: ...

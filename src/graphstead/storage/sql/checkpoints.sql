@@ -104,6 +104,18 @@ delete from checkpoint_blobs where thread_id = :thread_id;
 -- Delete every pending write of a thread.
 delete from checkpoint_writes where thread_id = :thread_id;
 
+-- name: checkpoints.delete_namespace
+-- Delete every checkpoint of a namespace.
+delete from checkpoints where thread_id = :thread_id and checkpoint_ns = :checkpoint_ns;
+
+-- name: checkpoints.delete_namespace_blobs
+-- Delete every blob of a namespace.
+delete from checkpoint_blobs where thread_id = :thread_id and checkpoint_ns = :checkpoint_ns;
+
+-- name: checkpoints.delete_namespace_writes
+-- Delete every pending write of a namespace.
+delete from checkpoint_writes where thread_id = :thread_id and checkpoint_ns = :checkpoint_ns;
+
 -- name: checkpoints.namespaces_of_run
 -- List where a run has written checkpoints.
 select distinct thread_id, checkpoint_ns from checkpoints where run_id = :run_id;
@@ -200,3 +212,16 @@ select
     + coalesce((
         select sum(octet_length(blob)) from checkpoint_writes where thread_id = :thread_id
     ), 0);
+
+-- name: checkpoints.usage
+-- Count and measure what a thread has stored: kind, channel, number, bytes.
+select
+    'checkpoints', '', count(*),
+    coalesce(sum(octet_length(checkpoint) + octet_length(metadata)), 0)
+from checkpoints where thread_id = :thread_id
+union all
+select 'values', channel, count(*), coalesce(sum(octet_length(blob)), 0)
+from checkpoint_blobs where thread_id = :thread_id group by channel
+union all
+select 'writes', '', count(*), coalesce(sum(octet_length(blob)), 0)
+from checkpoint_writes where thread_id = :thread_id;

@@ -109,6 +109,10 @@ threads.updated_at {direction}, threads.thread_id {direction}
 -- By last change of state.
 threads.state_updated_at {direction}, threads.thread_id {direction}
 
+-- name: threads.expired
+-- List threads whose time has come, the longest overdue first.
+select thread_id from threads where expires_ms <= :now_ms order by expires_ms limit :limit;
+
 -- name: threads.delete
 -- Delete the row of a thread.
 delete from threads where thread_id = :thread_id;

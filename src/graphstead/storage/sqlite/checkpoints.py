@@ -6,7 +6,14 @@ import builtins
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from graphstead.storage.base import BlobRow, CheckpointRow, Json, WriteRow
+from graphstead.storage.base import (
+    BlobRow,
+    CheckpointRow,
+    Json,
+    ThreadUsage,
+    Usage,
+    WriteRow,
+)
 from graphstead.storage.sqlite.statements import (
     Row,
     Statements,
@@ -137,6 +144,12 @@ class SqliteCheckpoints:
         self._sql.execute("checkpoints.delete_thread_blobs", thread_id=thread_id)
         self._sql.execute("checkpoints.delete_thread_writes", thread_id=thread_id)
 
+    def delete_namespaces(self, thread_id: str, namespaces: Sequence[str]) -> None:
+        for checkpoint_ns in namespaces:
+            place = {"thread_id": thread_id, "checkpoint_ns": checkpoint_ns}
+            for name in ("namespace", "namespace_blobs", "namespace_writes"):
+                self._sql.execute(f"checkpoints.delete_{name}", **place)
+
     def delete_runs(self, run_ids: Sequence[str]) -> None:
         touched: set[tuple[str, str]] = set()
         for run_id in run_ids:
@@ -161,6 +174,15 @@ class SqliteCheckpoints:
 
     def size(self, thread_id: str) -> int:
         return int(self._sql.value("checkpoints.size", thread_id=thread_id))
+
+    def usage(self, thread_id: str) -> ThreadUsage:
+        rows = self._sql.rows("checkpoints.usage", thread_id=thread_id)
+        found = {(kind, channel): Usage(count, size) for kind, channel, count, size in rows}
+        return ThreadUsage(
+            checkpoints=found.pop(("checkpoints", "")),
+            writes=found.pop(("writes", "")),
+            values={channel: usage for (_, channel), usage in found.items()},
+        )
 
     def _keep_latest(self, thread_id: str) -> None:
         for checkpoint_ns, checkpoint_id in self._sql.rows(

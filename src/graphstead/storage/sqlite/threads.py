@@ -95,6 +95,10 @@ class SqliteThreads:
         conditions, values = _conditions(match)
         return int(self._sql.rows_of(composed("threads.count", conditions), values)[0][0])
 
+    def expired(self, now_ms: int, limit: int) -> list[str]:
+        rows = self._sql.rows("threads.expired", now_ms=now_ms, limit=limit)
+        return [thread_id for (thread_id,) in rows]
+
     def delete(self, thread_id: str) -> bool:
         self._sql.execute("threads.delete_values", thread_id=thread_id)
         return self._sql.execute("threads.delete", thread_id=thread_id) > 0
