@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, NotRequired, cast
 
@@ -271,3 +272,15 @@ def test_annotated_fields_keep_their_type() -> None:
     state = describe(make(Counted))["state_schema"]
     assert state is not None
     assert state["properties"]["n"]["items"] == {"type": "integer"}
+
+
+def test_copies_of_a_graph_share_schemas_but_not_their_titles() -> None:
+    graph = make(name="one")
+    other = copy.copy(graph)
+    other.name = "two"
+    first, second = describe(graph), describe(graph)
+    assert first == second
+    assert first["input_schema"] is second["input_schema"]
+    state = describe(other)["state_schema"]
+    assert state is not None
+    assert state["title"] == "two_state"
