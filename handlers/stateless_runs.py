@@ -8,23 +8,33 @@ from graphstead.contract.answers import EventStream, KeepAliveJson, Reply
 from graphstead.contract.auth import Caller
 from graphstead.contract.exchange import Disconnected
 from graphstead.engine import Engine
-from graphstead.engine.runs import places, run_body
+from graphstead.engine.runs import Asked, places, run_body
 
 
 async def run_stateless_runs_post(
-    *, body: dict[str, Any], engine: Engine, caller: Caller, request_id: str
+    *,
+    body: dict[str, Any],
+    engine: Engine,
+    caller: Caller,
+    request_id: str,
+    idempotency_key: str | None,
 ) -> Reply:
     """Create a background run."""
-    run = await engine.runs.create(body, caller=caller, request_id=request_id)
-    return Reply(run_body(run), places(run, stateless=True))
+    made = await engine.runs.create(body, Asked(caller, request_id, idempotency_key))
+    return Reply(run_body(made.run), places(made, stateless=True))
 
 
 async def run_batch_stateless_runs_post(
-    *, body: list[dict[str, Any]], engine: Engine, caller: Caller, request_id: str
-) -> list[dict[str, Any]]:
+    *,
+    body: list[dict[str, Any]],
+    engine: Engine,
+    caller: Caller,
+    request_id: str,
+    idempotency_key: str | None,
+) -> Reply:
     """Create runs in one transaction, in the order of the array."""
-    runs = await engine.runs.create_batch(body, caller=caller, request_id=request_id)
-    return [run_body(run) for run in runs]
+    made = await engine.runs.create_batch(body, Asked(caller, request_id, idempotency_key))
+    return Reply([run_body(run) for run in made.runs], made.headers)
 
 
 async def wait_run_stateless_runs_wait_post(
@@ -33,13 +43,14 @@ async def wait_run_stateless_runs_wait_post(
     engine: Engine,
     caller: Caller,
     request_id: str,
+    idempotency_key: str | None,
     disconnected: Disconnected,
 ) -> KeepAliveJson:
     """Create a run and answer with its output."""
-    run = await engine.runs.create(body, caller=caller, request_id=request_id)
+    made = await engine.runs.create(body, Asked(caller, request_id, idempotency_key))
     leaving = body.get("on_disconnect") == "cancel"
-    output = engine.runs.output(run, cancel_on_leave=leaving, gone=disconnected)
-    return KeepAliveJson(output, places(run, stateless=False, then="join"))
+    output = engine.streams.output(made.run, cancel_on_leave=leaving, gone=disconnected)
+    return KeepAliveJson(output, places(made, stateless=False, then="join"))
 
 
 async def stream_run_stateless_runs_stream_post(
@@ -48,13 +59,14 @@ async def stream_run_stateless_runs_stream_post(
     engine: Engine,
     caller: Caller,
     request_id: str,
+    idempotency_key: str | None,
     disconnected: Disconnected,
 ) -> EventStream:
     """Create a run and stream its events."""
-    run = await engine.runs.create(body, caller=caller, request_id=request_id)
+    made = await engine.runs.create(body, Asked(caller, request_id, idempotency_key))
     leaving = body.get("on_disconnect") == "cancel"
-    frames = engine.runs.stream(run, gone=disconnected, cancel_on_leave=leaving)
-    return EventStream(frames, places(run, stateless=True, then="stream"))
+    frames = engine.streams.stream(made.run, gone=disconnected, cancel_on_leave=leaving)
+    return EventStream(frames, places(made, stateless=True, then="stream"))
 
 
 async def stream_run_stateless_get(
@@ -67,8 +79,8 @@ async def stream_run_stateless_get(
     disconnected: Disconnected,
 ) -> EventStream:
     """Join the stream of a stateless run."""
-    found = await engine.runs.find_end(None, run_id)
-    frames = await engine.runs.join_stream(
+    found = await engine.streams.find_end(None, run_id)
+    frames = await engine.streams.join_stream(
         found,
         last_event_id=last_event_id,
         modes=stream_mode or (),

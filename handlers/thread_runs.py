@@ -8,16 +8,23 @@ from graphstead.contract.answers import EventStream, KeepAliveJson, Raw, Reply
 from graphstead.contract.auth import Caller
 from graphstead.contract.exchange import Disconnected
 from graphstead.engine import Engine
-from graphstead.engine.runs import places, project, run_body
+from graphstead.engine.runs import Asked, places, project, run_body
 from graphstead.storage.base import CancelAction
 
 
 async def create_run_threads__thread_id__runs_post(
-    *, thread_id: str, body: dict[str, Any], engine: Engine, caller: Caller, request_id: str
+    *,
+    thread_id: str,
+    body: dict[str, Any],
+    engine: Engine,
+    caller: Caller,
+    request_id: str,
+    idempotency_key: str | None,
 ) -> Reply:
     """Create a background run on a thread."""
-    run = await engine.runs.create(body, thread_id=thread_id, caller=caller, request_id=request_id)
-    return Reply(run_body(run), places(run, stateless=False))
+    asked = Asked(caller, request_id, idempotency_key)
+    made = await engine.runs.create(body, asked, thread_id=thread_id)
+    return Reply(run_body(made.run), places(made, stateless=False))
 
 
 async def wait_run_threads__thread_id__runs_wait_post(
@@ -27,13 +34,15 @@ async def wait_run_threads__thread_id__runs_wait_post(
     engine: Engine,
     caller: Caller,
     request_id: str,
+    idempotency_key: str | None,
     disconnected: Disconnected,
 ) -> KeepAliveJson:
     """Create a run on a thread and answer with its output."""
-    run = await engine.runs.create(body, thread_id=thread_id, caller=caller, request_id=request_id)
+    asked = Asked(caller, request_id, idempotency_key)
+    made = await engine.runs.create(body, asked, thread_id=thread_id)
     leaving = body.get("on_disconnect") == "cancel"
-    output = engine.runs.output(run, cancel_on_leave=leaving, gone=disconnected)
-    return KeepAliveJson(output, places(run, stateless=False, then="join"))
+    output = engine.streams.output(made.run, cancel_on_leave=leaving, gone=disconnected)
+    return KeepAliveJson(output, places(made, stateless=False, then="join"))
 
 
 async def stream_run_threads__thread_id__runs_stream_post(
@@ -43,13 +52,15 @@ async def stream_run_threads__thread_id__runs_stream_post(
     engine: Engine,
     caller: Caller,
     request_id: str,
+    idempotency_key: str | None,
     disconnected: Disconnected,
 ) -> EventStream:
     """Create a run on a thread and stream its events."""
-    run = await engine.runs.create(body, thread_id=thread_id, caller=caller, request_id=request_id)
+    asked = Asked(caller, request_id, idempotency_key)
+    made = await engine.runs.create(body, asked, thread_id=thread_id)
     leaving = body.get("on_disconnect") == "cancel"
-    frames = engine.runs.stream(run, gone=disconnected, cancel_on_leave=leaving)
-    return EventStream(frames, places(run, stateless=False, then="stream"))
+    frames = engine.streams.stream(made.run, gone=disconnected, cancel_on_leave=leaving)
+    return EventStream(frames, places(made, stateless=False, then="stream"))
 
 
 async def get_run_http_threads__thread_id__runs__run_id__get(
@@ -63,10 +74,10 @@ async def join_run_http_threads__thread_id__runs__run_id__join_get(
     *, thread_id: str, run_id: str, engine: Engine
 ) -> KeepAliveJson:
     """Wait for a run and answer with its output."""
-    found = await engine.runs.find_end(thread_id, run_id)
+    found = await engine.streams.find_end(thread_id, run_id)
     here = f"/threads/{thread_id}/runs/{run_id}"
     headers = {"content-location": here, "location": f"{here}/join"}
-    return KeepAliveJson(engine.runs.join(found), headers)
+    return KeepAliveJson(engine.streams.join(found), headers)
 
 
 async def stream_run_http_threads__thread_id__runs__run_id__join_get(
@@ -80,8 +91,8 @@ async def stream_run_http_threads__thread_id__runs__run_id__join_get(
     disconnected: Disconnected,
 ) -> EventStream:
     """Join the stream of a run."""
-    found = await engine.runs.find_end(thread_id, run_id)
-    frames = await engine.runs.join_stream(
+    found = await engine.streams.find_end(thread_id, run_id)
+    frames = await engine.streams.join_stream(
         found,
         last_event_id=last_event_id,
         modes=stream_mode or (),

@@ -8,6 +8,7 @@ from typing import Protocol
 from graphstead.engine.assistants import Assistants
 from graphstead.engine.clock import Clock, SystemClock
 from graphstead.engine.run_stops import RunStops
+from graphstead.engine.run_streams import RunStreams
 from graphstead.engine.runs import Runs
 from graphstead.engine.system import System
 from graphstead.engine.threads import Threads
@@ -49,7 +50,8 @@ class Engine:
         self._worker = Worker(worker_id, storage, graphs, settings, clock) if worker_id else None
         self.assistants = Assistants(storage, graphs)
         self.stops = RunStops(storage, clock)
-        self.runs = Runs(storage, self.assistants, self.stops, clock, settings.heartbeat_s)
+        self.runs = Runs(storage, self.assistants, clock)
+        self.streams = RunStreams(storage, self.stops, settings.heartbeat_s)
         self.threads = Threads(storage, self._host, clock)
         self.system = System(storage)
 

@@ -46,7 +46,9 @@ class RunStops:
         if not wait:
             return None
         ended = await await_end(self._storage, run_id)
-        return b"{}" if action == "rollback" or ended.output == b"null" else ended.output
+        if ended is None or action == "rollback" or ended.output == b"null":
+            return b"{}"
+        return ended.output
 
     async def cancel_many(self, body: Mapping[str, Any], action: CancelAction) -> None:
         """Stop the listed runs of a thread, or all of a status. Raises NotFound for none."""

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import socket
 import threading
+from collections.abc import Callable
 from typing import Protocol
 
 import structlog
 
-from graphstead.engine import transitions
+from graphstead.engine import thread_life, transitions
+from graphstead.engine.checkpoints import Saver
 from graphstead.engine.clock import Clock
+from graphstead.engine.replays import KEPT_MS
 from graphstead.storage.base import RunRow, Storage, Tx, WorkerRow
 
 log = structlog.get_logger("graphstead.upkeep")
@@ -80,6 +83,7 @@ class Upkeep:
         self._sweep()
         if turn % PURGE_EVERY == 0:
             self._purge()
+            self._expire()
 
     def _beat(self) -> None:
         if self._worker_id is None:
@@ -111,3 +115,17 @@ class Upkeep:
         before = self._clock.now_ms() - int(self._limits.resumable_stream_ttl_s * 1000)
         while self._storage.write_blocking(lambda tx: tx.events.purge(before, AT_ONCE)) == AT_ONCE:
             continue
+        forgotten = self._clock.now_ms() - KEPT_MS
+        self._storage.write_blocking(lambda tx: tx.replays.purge(forgotten, AT_ONCE))
+
+    def _expire(self) -> None:
+        """Apply the time to live of threads whose time is up, one transaction each."""
+        now_ms = self._clock.now_ms()
+        for thread_id in self._storage.read_blocking(
+            lambda tx: tx.threads.expired(now_ms, AT_ONCE)
+        ):
+            self._storage.write_blocking(self._expiry(thread_id))
+
+    def _expiry(self, thread_id: str) -> Callable[[Tx], bool]:
+        clock, serde = self._clock, Saver(self._storage).serde
+        return lambda tx: thread_life.expire(tx, serde, thread_id, clock)

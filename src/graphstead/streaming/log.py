@@ -19,6 +19,7 @@ Append = Callable[[Tx, Sequence[EventRow]], None]
 MAX_WAITING = 2_000
 READ_AT_ONCE = 1_000
 POLL_S = 1.0
+LIVE = frozenset({"pending", "running"})
 
 
 class EventWriter:
@@ -85,10 +86,10 @@ def _append_rows(append: Append, rows: Sequence[EventRow], tx: Tx) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What a follower got at once: events in order (none at a poll), and how the run ended."""
+    """What a follower got at once: events in order (none at a poll), and whether that was all."""
 
     rows: Sequence[EventRow]
-    ended: EndRow | None
+    over: bool
 
 
 async def follow(storage: Storage, run_id: str, after_seq: int) -> AsyncIterator[Batch]:
@@ -105,7 +106,7 @@ async def follow(storage: Storage, run_id: str, after_seq: int) -> AsyncIterator
                 after_seq = batch.rows[-1].seq
             if len(batch.rows) >= READ_AT_ONCE:
                 continue
-            if batch.ended is not None:
+            if batch.over:
                 return
             await listener.wait(POLL_S)
     finally:
@@ -113,17 +114,29 @@ async def follow(storage: Storage, run_id: str, after_seq: int) -> AsyncIterator
 
 
 def _read(run_id: str, after_seq: int, tx: Tx) -> Batch:
-    return Batch(tx.events.after(run_id, after_seq, READ_AT_ONCE), tx.events.ended(run_id))
+    rows = tx.events.after(run_id, after_seq, READ_AT_ONCE)
+    return Batch(rows, tx.events.ended(run_id) is not None or (not rows and _is_over(tx, run_id)))
 
 
-async def await_end(storage: Storage, run_id: str) -> EndRow:
-    """Return how the run ended, as soon as it has."""
+def _is_over(tx: Tx, run_id: str) -> bool:
+    """Tell whether a run has ended so long ago that its end is purged."""
+    run = tx.runs.get(run_id)
+    return run is None or run.status not in LIVE
+
+
+async def await_end(storage: Storage, run_id: str) -> EndRow | None:
+    """Return how the run ended, as soon as it has; None where that is purged already."""
     listener = storage.doorbells.listen(Bell("ended", run_id))
     try:
         while True:
-            ended = await storage.read(lambda tx: tx.events.ended(run_id))
-            if ended is not None:
+            ended, over = await storage.read(partial(_ending, run_id))
+            if over:
                 return ended
             await listener.wait(POLL_S)
     finally:
         listener.close()
+
+
+def _ending(run_id: str, tx: Tx) -> tuple[EndRow | None, bool]:
+    ended = tx.events.ended(run_id)
+    return ended, ended is not None or _is_over(tx, run_id)

@@ -35,3 +35,8 @@ delete from events where run_id = :run_id;
 -- name: events.delete_end
 -- Delete the record of how a run ended.
 delete from ends where run_id = :run_id;
+
+-- name: events.ends_of
+-- List how a thread's runs ended from a time on, in order.
+select run_id, thread_id, status, ended_ms, output from ends
+where thread_id = :thread_id and ended_ms >= :from_ms order by ended_ms, run_id limit :limit;

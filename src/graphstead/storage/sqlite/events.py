@@ -52,6 +52,10 @@ class SqliteEvents:
         row = self._sql.row("events.ended", run_id=run_id)
         return EndRow(*row) if row else None
 
+    def ends_of(self, thread_id: str, from_ms: int, limit: int) -> list[EndRow]:
+        rows = self._sql.rows("events.ends_of", thread_id=thread_id, from_ms=from_ms, limit=limit)
+        return [EndRow(*row) for row in rows]
+
     def purge(self, ended_before_ms: int, limit: int) -> int:
         rows = self._sql.rows("events.purgeable", ended_before_ms=ended_before_ms, limit=limit)
         for (run_id,) in rows:

@@ -8,6 +8,7 @@ from graphstead.storage.base import Bell, Topic
 from graphstead.storage.sqlite.assistants import SqliteAssistants
 from graphstead.storage.sqlite.checkpoints import SqliteCheckpoints
 from graphstead.storage.sqlite.events import SqliteEvents
+from graphstead.storage.sqlite.replays import SqliteReplays
 from graphstead.storage.sqlite.runs import SqliteRuns
 from graphstead.storage.sqlite.statements import Statements
 from graphstead.storage.sqlite.threads import SqliteThreads
@@ -23,6 +24,7 @@ class SqliteTx:
         "checkpoints",
         "connection",
         "events",
+        "replays",
         "runs",
         "threads",
         "workers",
@@ -37,6 +39,7 @@ class SqliteTx:
         self.workers = SqliteWorkers(sql)
         self.events = SqliteEvents(sql)
         self.checkpoints = SqliteCheckpoints(sql)
+        self.replays = SqliteReplays(sql)
         self.bells: list[Bell] | None = None
 
     def ring(self, topic: Topic, key: str = "") -> None:

@@ -1,0 +1,123 @@
+"""Following runs: their output once they end, their events as they come."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, Protocol
+
+import orjson
+
+from graphstead.engine.run_stops import RunStops
+from graphstead.engine.transitions import FINAL
+from graphstead.problems import RunNotFound
+from graphstead.storage.base import EndRow, RunRow, Storage, ThreadRow, Tx
+from graphstead.streaming import sse
+from graphstead.streaming.log import await_end, follow
+
+
+class Gone(Protocol):
+    """Tells whether the client has left."""
+
+    def is_set(self) -> bool: ...
+
+
+class RunStreams:
+    """Waiting for runs, joining them, streaming them."""
+
+    def __init__(self, storage: Storage, stops: RunStops, heartbeat_s: float) -> None:
+        self._storage = storage
+        self._stops = stops
+        self._heartbeat_s = heartbeat_s
+
+    async def output(
+        self, run: RunRow, *, cancel_on_leave: bool = False, gone: Gone | None = None
+    ) -> bytes:
+        """Wait for the run's end and return its output as JSON."""
+        try:
+            ended = await await_end(self._storage, run.run_id)
+            return ended.output if ended else await self._thread_output(run.thread_id)
+        finally:
+            if cancel_on_leave and gone is not None and gone.is_set():
+                await self._stops.interrupt(run.run_id)
+
+    async def find_end(self, thread_id: str | None, run_id: str) -> RunRow | EndRow:
+        """Get a run, or how it ended where a temporary run is already deleted.
+
+        Raises RunNotFound, also for a run of another thread.
+        """
+
+        def found(tx: Tx) -> RunRow | EndRow:
+            run = tx.runs.get(run_id)
+            row = run if run is not None else tx.events.ended(run_id)
+            if row is None or (thread_id is not None and row.thread_id != thread_id):
+                raise RunNotFound(run_id)
+            return row
+
+        return await self._storage.read(found)
+
+    async def join(self, found: RunRow | EndRow) -> bytes:
+        """Return the output of a run: of a live one at its end, of a finished one at once.
+
+        A finished run answers with the present state of its thread (measured on 0.16.7).
+        """
+        if isinstance(found, EndRow):
+            return found.output
+        if found.status not in FINAL:
+            return await self.output(found)
+        return await self._thread_output(found.thread_id)
+
+    async def _thread_output(self, thread_id: str) -> bytes:
+        thread = await self._storage.read(lambda tx: tx.threads.get(thread_id))
+        return orjson.dumps(_shown(thread))
+
+    def stream(self, run: RunRow, *, gone: Gone, cancel_on_leave: bool) -> AsyncIterator[bytes]:
+        """Yield a new run's events from its first on."""
+        frames = self._frames(run.run_id, 0, with_id=run.kwargs["resumable"], keep=sse.keep_all)
+        return self._leaving(frames, run.run_id, gone, cancel_on_leave)
+
+    async def join_stream(
+        self,
+        found: RunRow | EndRow,
+        *,
+        last_event_id: str | None,
+        modes: Sequence[str],
+        gone: Gone,
+        cancel_on_leave: bool,
+    ) -> AsyncIterator[bytes]:
+        """Yield a run's events: those to come, or with an id all after it where it is resumable."""
+        live = isinstance(found, RunRow)
+        resumable = found.kwargs["resumable"] if isinstance(found, RunRow) else bool(last_event_id)
+        run_id = found.run_id
+        if last_event_id is not None and resumable:
+            after = sse.seq_of(last_event_id)
+        else:
+            after = await self._storage.read(lambda tx: tx.events.last_seq(run_id))
+        keep = sse.keep_modes(modes) if modes else sse.keep_all
+        frames = self._frames(run_id, after, with_id=resumable, keep=keep)
+        return self._leaving(frames, run_id, gone, cancel_on_leave and live)
+
+    def _frames(
+        self, run_id: str, after_seq: int, *, with_id: bool, keep: sse.Keep
+    ) -> AsyncIterator[bytes]:
+        batches = follow(self._storage, run_id, after_seq)
+        return sse.frames(batches, with_id=with_id, keep=keep, heartbeat_s=self._heartbeat_s)
+
+    async def _leaving(
+        self, frames: AsyncIterator[bytes], run_id: str, gone: Gone, cancel_on_leave: bool
+    ) -> AsyncIterator[bytes]:
+        try:
+            async for chunk in frames:
+                yield chunk
+        finally:
+            if cancel_on_leave and gone.is_set():
+                await self._stops.interrupt(run_id)
+
+
+def _shown(thread: ThreadRow | None) -> Any:
+    if thread is None:
+        return None
+    if thread.error is not None:
+        return {"__error__": thread.error}
+    if thread.interrupts:
+        return {"__interrupt__": [one for task in thread.interrupts.values() for one in task]}
+    return thread.values
