@@ -18,7 +18,7 @@ def thread_state(snapshot: StateSnapshot) -> Json:
         "values": snapshot.values,
         "next": list(snapshot.next),
         "tasks": [_task(task) for task in snapshot.tasks],
-        "metadata": snapshot.metadata,
+        "metadata": _metadata(snapshot),
         "created_at": snapshot.created_at,
         "checkpoint": checkpoint,
         "parent_checkpoint": parent,
@@ -26,6 +26,13 @@ def thread_state(snapshot: StateSnapshot) -> Json:
         "checkpoint_id": checkpoint["checkpoint_id"] if checkpoint else None,
         "parent_checkpoint_id": parent["checkpoint_id"] if parent else None,
     }
+
+
+def _metadata(snapshot: StateSnapshot) -> Json | None:
+    """Return the checkpoint's metadata with its thread, which LangGraph leaves out of it."""
+    if snapshot.metadata is None:
+        return None
+    return {**snapshot.metadata, "thread_id": snapshot.config["configurable"]["thread_id"]}
 
 
 def _stored(checkpoint: Json | None) -> Json | None:

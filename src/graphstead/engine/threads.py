@@ -1,117 +1,136 @@
-"""Threads as clients see them: rows, and the state behind them."""
+"""Threads as clients see them; their states are in `thread_states` and `thread_writes`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from langchain_core.runnables import RunnableConfig
-
-from graphstead.engine import wire
+from graphstead.engine import thread_life, thread_rows
+from graphstead.engine.assistants import Found, found
 from graphstead.engine.checkpoints import Saver
-from graphstead.engine.clock import Clock, wire_time
-from graphstead.engine.merging import open_metadata
-from graphstead.engine.snapshots import thread_state
+from graphstead.engine.clock import Clock
+from graphstead.engine.thread_rows import thread_body
+from graphstead.engine.thread_search import filter_of, found_body, thread_page
+from graphstead.engine.thread_states import ThreadStates
+from graphstead.engine.thread_writes import ThreadWrites
 from graphstead.graphs.host import GraphHost
-from graphstead.problems import NotImplementedYet, ThreadExists, ThreadNotFound
-from graphstead.storage.base import Json, Storage, ThreadRow, Tx
+from graphstead.problems import ThreadNotFound
+from graphstead.storage.base import Json, Storage, ThreadRow, ThreadUsage, Tx, Usage
 
-EMPTY_STATE: Json = {
-    "values": {},
-    "next": [],
-    "tasks": [],
-    "metadata": None,
-    "created_at": None,
-    "checkpoint": None,
-    "parent_checkpoint": None,
-    "interrupts": [],
-    "checkpoint_id": None,
-    "parent_checkpoint_id": None,
-}
+__all__ = ["Threads", "thread_body"]
 
 
 class Threads:
-    """Everything a client can ask of threads."""
+    """Everything a client can ask of threads; `states` and `writes` are about their states."""
 
     def __init__(self, storage: Storage, host: GraphHost, clock: Clock) -> None:
         self._storage = storage
-        self._host = host
         self._clock = clock
+        self._serde = Saver(storage).serde
+        self.states = ThreadStates(storage, host)
+        self.writes = ThreadWrites(storage, host)
 
     async def create(self, body: Mapping[str, Any]) -> Json:
-        """Store a new thread; an existing one is returned unchanged with `if_exists: do_nothing`.
+        """Store a new thread, with the state that `supersteps` make; all of it or nothing.
 
-        Raises ThreadExists.
+        An existing one is returned unchanged with `if_exists: do_nothing`. Raises ThreadExists,
+        BadRequest for supersteps that the graph refuses.
         """
-        for field in ("supersteps", "ttl"):
-            if body.get(field):
-                raise NotImplementedYet(f"body.{field}: comes with a later version")
-        row = self._new_row(body)
+        row = thread_rows.new_row(body, self._clock)
         keep = body.get("if_exists") == "do_nothing"
-        return thread_body(await self._storage.write(lambda tx: _insert(tx, row, keep)))
+        supersteps = body.get("supersteps")
+        if supersteps:
+            return thread_body(await self.writes.create(row, supersteps, keep=keep))
+        stored = await self._storage.write(lambda tx: thread_rows.insert(tx, row, keep=keep))
+        return thread_body(stored)
 
-    def _new_row(self, body: Mapping[str, Any]) -> ThreadRow:
-        now = wire_time()
-        return ThreadRow(
-            thread_id=body.get("thread_id") or self._clock.new_id(),
-            status="idle",
-            metadata=open_metadata(body.get("metadata") or {}),
-            config={},
-            created_at=now,
-            updated_at=now,
-            state_updated_at=now,
-        )
+    async def get(self, thread_id: str, *, with_ttl: bool = False) -> Json:
+        """Get a thread, with `with_ttl` also when its time is up. Raises ThreadNotFound."""
+        row = await self._storage.read(lambda tx: _existing(tx, thread_id))
+        return thread_body(row, with_ttl=with_ttl)
 
-    async def get(self, thread_id: str) -> Json:
-        """Get a thread. Raises ThreadNotFound."""
-        return thread_body(await self._row(thread_id))
+    async def patch(self, thread_id: str, body: Mapping[str, Any]) -> Json:
+        """Merge metadata one level deep, and begin a new time to live. Raises ThreadNotFound."""
+        clock = self._clock
+        row = await self._storage.write(lambda tx: thread_rows.patch(tx, thread_id, body, clock))
+        return thread_body(row)
 
-    async def _row(self, thread_id: str) -> ThreadRow:
-        row = await self._storage.read(lambda tx: tx.threads.get(thread_id))
-        if row is None:
+    async def delete(self, thread_id: str) -> None:
+        """Delete a thread, busy or not, with all it has. Raises ThreadNotFound."""
+        clock = self._clock
+        if not await self._storage.write(lambda tx: thread_life.delete(tx, thread_id, clock)):
             raise ThreadNotFound(thread_id)
-        return row
 
-    async def state(self, thread_id: str, *, subgraphs: bool = False) -> bytes:
-        """Return the thread's newest state as JSON. Raises ThreadNotFound."""
-        row = await self._row(thread_id)
-        graph_id = row.metadata.get("graph_id")
-        if graph_id is None:
-            return wire.dumps(EMPTY_STATE)
-        return await self._host.call(lambda: self._read_state(thread_id, graph_id, subgraphs))
-
-    async def _read_state(self, thread_id: str, graph_id: str, subgraphs: bool) -> bytes:
-        config: RunnableConfig = {"configurable": {"thread_id": thread_id, "checkpoint_ns": ""}}
-        opened = self._host.graphs.open(
-            graph_id, config, access="threads.read", checkpointer=Saver(self._storage)
+    async def search(self, body: Mapping[str, Any]) -> Found:
+        """Find a page of threads, those changed last first by default."""
+        match, page = filter_of(body), thread_page(body)
+        rows, total = await self._storage.read(
+            lambda tx: (tx.threads.search(match, page), tx.threads.count(match))
         )
-        async with opened as graph:
-            snapshot = await graph.aget_state(config, subgraphs=subgraphs)
-        if snapshot.metadata is None:
-            return wire.dumps(EMPTY_STATE)
-        return wire.dumps(thread_state(snapshot))
+        return found([found_body(row, body) for row in rows], total, page)
+
+    async def count(self, body: Mapping[str, Any]) -> int:
+        """Count the threads that a search with these conditions finds."""
+        match = filter_of(body)
+        return await self._storage.read(lambda tx: tx.threads.count(match))
+
+    async def copy(self, thread_id: str) -> Json:
+        """Copy a thread with its state, its checkpoints and nothing else. Raises Conflict."""
+        target_id, clock = self._clock.new_id(), self._clock
+        row = await self._storage.write(
+            lambda tx: thread_life.copy(tx, thread_id, target_id, clock)
+        )
+        return thread_body(row)
+
+    async def prune(self, thread_ids: Sequence[str], strategy: str) -> int:
+        """Delete threads, or all their states but the newest; return how many were found.
+
+        One transaction each, so that others get their turn.
+        """
+        pruned = [await self._prune(one, strategy) for one in dict.fromkeys(thread_ids)]
+        return sum(pruned)
+
+    async def _prune(self, thread_id: str, strategy: str) -> bool:
+        serde, clock = self._serde, self._clock
+        return await self._storage.write(
+            lambda tx: thread_life.prune(tx, serde, thread_id, strategy, clock)
+        )
+
+    async def usage(self, thread_id: str) -> Json:
+        """Measure what a thread's checkpoints take. Raises ThreadNotFound."""
+
+        def measured(tx: Tx) -> ThreadUsage:
+            _existing(tx, thread_id)
+            return tx.checkpoints.usage(thread_id)
+
+        return usage_body(thread_id, await self._storage.read(measured))
 
 
-def _insert(tx: Tx, row: ThreadRow, keep: bool) -> ThreadRow:
-    if tx.threads.insert(row):
-        return row
-    existing = tx.threads.get(row.thread_id)
-    if existing is None or not keep:
-        raise ThreadExists(row.thread_id)
-    return existing
+def _existing(tx: Tx, thread_id: str) -> ThreadRow:
+    row = tx.threads.get(thread_id)
+    if row is None:
+        raise ThreadNotFound(thread_id)
+    return row
 
 
-def thread_body(row: ThreadRow) -> Json:
-    """Return a thread in its wire form."""
+def usage_body(thread_id: str, usage: ThreadUsage) -> Json:
+    """Return a thread's `ThreadStorage`."""
+    parts = (usage.checkpoints, usage.writes, *usage.values.values())
     return {
-        "thread_id": row.thread_id,
-        "created_at": row.created_at,
-        "updated_at": row.updated_at,
-        "state_updated_at": row.state_updated_at,
-        "metadata": row.metadata,
-        "status": row.status,
-        "config": row.config,
-        "values": row.values,
-        "error": row.error,
-        "interrupts": row.interrupts,
+        "thread_id": thread_id,
+        "total_bytes": sum(part.size_bytes for part in parts),
+        "checkpoints": _part(usage.checkpoints),
+        "channel_values": {
+            "count": sum(part.count for part in usage.values.values()),
+            "bytes": sum(part.size_bytes for part in usage.values.values()),
+            "by_channel": {
+                channel: {"versions": part.count, "bytes": part.size_bytes}
+                for channel, part in usage.values.items()
+            },
+        },
+        "pending_writes": _part(usage.writes),
     }
+
+
+def _part(usage: Usage) -> Json:
+    return {"count": usage.count, "bytes": usage.size_bytes}
