@@ -45,8 +45,8 @@ class Server:
         self.log_path = data_dir.with_name(f"{data_dir.name}-{self.port}.log")
         self.process: subprocess.Popen[bytes] | None = None
         quiet = ["--no-reload", "--no-browser"] if command == "dev" else []
-        self._command = [sys.executable, "-m", "graphstead", command, "--config", str(config)]
-        self._command += ["--port", str(self.port), "--data", str(data_dir), *quiet, *args]
+        self.command = [sys.executable, "-m", "graphstead", command, "--config", str(config)]
+        self.command += ["--port", str(self.port), "--data", str(data_dir), *quiet, *args]
         strict = {"GRAPHSTEAD_RESPONSE_VALIDATION": "strict"}
         self._env = {**os.environ, **strict, **(env or {})}
 
@@ -63,7 +63,7 @@ class Server:
         """Start the process; by default return when it answers /ok."""
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
-                self._command,
+                self.command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

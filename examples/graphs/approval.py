@@ -1,9 +1,8 @@
 """Stops for a person's decision; resume it with `{"command": {"resume": true}}`."""
 
-from typing import TypedDict
-
 from langgraph.graph import START, StateGraph
 from langgraph.types import interrupt
+from typing_extensions import TypedDict
 
 
 class Approval(TypedDict, total=False):

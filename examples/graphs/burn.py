@@ -1,9 +1,9 @@
 """Keeps a processor busy for `seconds` without ever awaiting: an impolite neighbour."""
 
 import time
-from typing import TypedDict
 
 from langgraph.graph import START, StateGraph
+from typing_extensions import TypedDict
 
 
 class Burn(TypedDict, total=False):

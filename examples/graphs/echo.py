@@ -1,8 +1,9 @@
 """Answers with what it was sent: the smallest graph that does something."""
 
-from typing import Any, TypedDict
+from typing import Any
 
 from langgraph.graph import END, START, StateGraph
+from typing_extensions import TypedDict
 
 
 class Echo(TypedDict, total=False):

@@ -1,8 +1,7 @@
 """Does its first step and fails at the second, with a message that the input may choose."""
 
-from typing import TypedDict
-
 from langgraph.graph import START, StateGraph
+from typing_extensions import TypedDict
 
 
 class Failing(TypedDict, total=False):

@@ -1,10 +1,11 @@
 """A graph within a graph; the inner one asks a question and waits for the answer."""
 
 import operator
-from typing import Annotated, TypedDict
+from typing import Annotated
 
 from langgraph.graph import START, StateGraph
 from langgraph.types import interrupt
+from typing_extensions import TypedDict
 
 
 class Trail(TypedDict, total=False):

@@ -6,10 +6,11 @@
 import asyncio
 import os
 from pathlib import Path
-from typing import Literal, TypedDict
+from typing import Literal
 
 from langgraph.config import get_stream_writer
 from langgraph.graph import START, StateGraph
+from typing_extensions import TypedDict
 
 
 class Slow(TypedDict, total=False):

@@ -1,10 +1,11 @@
 """Three steps in a row; each adds its name and tells of it in a custom event."""
 
 import operator
-from typing import Annotated, TypedDict
+from typing import Annotated
 
 from langgraph.config import get_stream_writer
 from langgraph.graph import START, StateGraph
+from typing_extensions import TypedDict
 
 
 class Steps(TypedDict, total=False):

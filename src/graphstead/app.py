@@ -14,7 +14,6 @@ from typing import Any
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from graphstead.contract.app import build_app
-from graphstead.contract.check import check_document
 from graphstead.contract.compile import compile_contract
 from graphstead.contract.load import packaged
 from graphstead.contract.middleware import CorsPolicy
@@ -28,7 +27,7 @@ from graphstead.storage.base import Storage
 from graphstead.storage.errors import StorageError
 from graphstead.storage.sqlite import open_sqlite
 
-__all__ = ["ServedApp", "check_contract", "create_app", "open_engine"]
+__all__ = ["ServedApp", "check_handlers", "create_app", "open_engine"]
 
 
 class ServedApp:
@@ -72,15 +71,13 @@ def create_app(settings: Settings, project: Project, *, run_worker: bool) -> Ser
     return ServedApp(RequestLog(app), drain, graphs)
 
 
-def check_contract() -> int:
-    """Check the document and its handlers without serving; return the number of operations.
+def check_handlers() -> int:
+    """Check that contract and handlers agree, serving nothing; return the number of operations.
 
-    Raises StartupError with everything that contract and handlers disagree about.
+    Raises StartupError with everything they disagree about.
     """
-    document = packaged()
-    contract = compile_contract(document)
-    faults = [*check_document(document), *HandlerResolver(contract).check()]
-    if faults:
+    contract = compile_contract(packaged())
+    if faults := HandlerResolver(contract).check():
         raise StartupError(faults)
     return len(contract.operations)
 

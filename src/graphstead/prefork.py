@@ -20,7 +20,7 @@ from gunicorn.config import Config
 from gunicorn.glogging import Logger
 from uvicorn_worker import UvicornWorker
 
-from graphstead.app import ServedApp, check_contract, create_app
+from graphstead.app import ServedApp, check_handlers, create_app
 from graphstead.children import announce_ready, follow_parent
 from graphstead.graphs import load_project
 from graphstead.logs import configure_logging, get_logger
@@ -113,7 +113,7 @@ def main() -> None:
     settings = read_settings()
     configure_logging(settings)
     with faults_listed():
-        check_contract()
+        check_handlers()
     ApiApplication(settings, Path(sys.argv[1])).run()
 
 

@@ -101,7 +101,7 @@ def test_a_sqlite_uri_names_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_settings_never_change() -> None:
     with pytest.raises(ValidationError, match="frozen"):
-        Settings().port = 1  # type: ignore[misc]
+        Settings().port = 1
 
 
 def test_another_process_reads_the_same_settings(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,10 +6,13 @@ from pathlib import Path
 
 import click
 
-from graphstead.app import check_contract
+from graphstead.app import check_handlers
 from graphstead.cli.options import config_option
 from graphstead.cli.project import open_project
+from graphstead.contract.check import check_document
+from graphstead.contract.load import packaged
 from graphstead.graphs import load_graphs
+from graphstead.problems import StartupError
 
 __all__ = ["command"]
 
@@ -23,6 +26,8 @@ def command(config: Path) -> None:
     """
     project, _ = open_project(config, {})
     graphs = load_graphs(project)
-    operations = check_contract()
+    if faults := check_document(packaged()):
+        raise StartupError(faults)
+    operations = check_handlers()
     click.echo(f"{config}: {len(graphs.ids)} graphs load: {', '.join(sorted(graphs.ids))}")
     click.echo(f"contract: {operations} operations, all with their handlers")

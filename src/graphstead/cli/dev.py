@@ -13,8 +13,10 @@ import click
 
 from graphstead.children import follow_parent
 from graphstead.cli.options import config_option, setting_option
+from graphstead.cli.ports import bind
 from graphstead.cli.starter import find_project
 from graphstead.problems import StartupError
+from graphstead.settings import read_settings
 
 __all__ = ["command"]
 
@@ -65,7 +67,9 @@ def command(config: Path, **flags: Any) -> None:
     watched = flags["start_number"] is not None
     if watched:
         follow_parent()
-    elif find_project(config):
+    else:
+        _refuse_taken_port(flags)
+    if not watched and find_project(config):
         click.echo("Wrote agent.py and langgraph.json: a first graph to change at will.")
     if flags["no_reload"] or watched:
         # Imported here: the watching parent process needs neither graphs nor server.
@@ -83,6 +87,12 @@ def _refuse_nonsense(flags: dict[str, Any]) -> None:
         raise click.UsageError("--ssl-certfile and --ssl-keyfile need each other")
     if flags["wait_for_client"] and flags["debug_port"] is None:
         raise click.UsageError("--wait-for-client needs --debug-port")
+
+
+def _refuse_taken_port(flags: dict[str, Any]) -> None:
+    """Raise PortTaken before anything slow or lasting happens; port 0 is always free."""
+    settings = read_settings(host=flags["host"], port=flags["port"])
+    bind(settings.host, settings.port).close()
 
 
 def _watch(config: Path, flags: dict[str, Any]) -> int:

@@ -11,9 +11,11 @@ import uvicorn
 
 from graphstead.app import ServedApp, create_app
 from graphstead.cli import debugger
-from graphstead.cli.greeting import greeting, open_page, server_url, studio_page
+from graphstead.cli.greeting import example_input, greeting, open_page, server_url, studio_page
 from graphstead.cli.ports import bind
 from graphstead.cli.project import open_project
+from graphstead.graphs import GraphSet
+from graphstead.graphs.schemas import describe
 from graphstead.serving import DrainServer, server_options
 from graphstead.settings import Settings
 
@@ -27,8 +29,6 @@ def run(config: Path, flags: Mapping[str, Any]) -> int:
     """Serve until a signal; return the exit code. Nothing listens before all is loaded."""
     given = {name: flags[name] for name in SETTING_FLAGS}
     project, settings = open_project(config, given, {"shutdown_grace_s": GRACE_S})
-    if settings.port:
-        bind(settings.host, settings.port).close()
     if flags["debug_port"] is not None:
         debugger.listen(settings.host, flags["debug_port"], wait=flags["wait_for_client"])
     app = create_app(settings, project, run_worker=True)
@@ -49,7 +49,15 @@ def _greet(url: str, settings: Settings, app: ServedApp, flags: Mapping[str, Any
     if flags["start_number"]:
         click.echo(f"Serving again on {url}")
         return
-    click.echo(greeting(url, settings, app.graphs.ids))
+    click.echo(greeting(url, settings, app.graphs.ids, _example(app.graphs)))
     if not flags["no_browser"]:
         studio = flags["studio_url"]
         open_page(studio_page(studio, url) if studio else f"{url}/docs")
+
+
+def _example(graphs: GraphSet) -> Any:
+    """Return an input for the first graph; None when only a factory could tell."""
+    graph = graphs.compiled(graphs.ids[0])
+    if graph is None:
+        return None
+    return example_input(describe(graph)["input_schema"] or {})

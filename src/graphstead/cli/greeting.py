@@ -14,7 +14,7 @@ from urllib.parse import quote
 from graphstead import __version__
 from graphstead.settings import Settings
 
-__all__ = ["curl_line", "greeting", "open_page", "server_url", "studio_page"]
+__all__ = ["curl_line", "example_input", "greeting", "open_page", "server_url", "studio_page"]
 
 SHOWN_GRAPHS = 6
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}
@@ -27,20 +27,19 @@ def server_url(host: str, port: int, *, secure: bool = False) -> str:
 
 
 def greeting(url: str, settings: Settings, graph_ids: Sequence[str], example: Any = None) -> str:
-    """Return the lines to print; `example` is an input that the first graph takes."""
+    """Return the lines to print; `example` is an input that the first graph takes, if known."""
     shown = ", ".join(graph_ids[:SHOWN_GRAPHS])
     rest = len(graph_ids) - SHOWN_GRAPHS
-    return "\n".join(
-        [
-            f"graphstead {__version__} serves {shown}{f' and {rest} more' if rest > 0 else ''}",
-            "",
-            f"  API   {url}",
-            f"  Docs  {url}/docs",
-            f"  Data  {settings.database_path.resolve()}",
-            f"  Try   {curl_line(url, graph_ids[0], example or {})}",
-            "",
-        ]
-    )
+    lines = [
+        f"graphstead {__version__} serves {shown}{f' and {rest} more' if rest > 0 else ''}",
+        "",
+        f"  API   {url}",
+        f"  Docs  {url}/docs",
+        f"  Data  {settings.database_path.resolve()}",
+    ]
+    if example is not None:
+        lines.append(f"  Try   {curl_line(url, graph_ids[0], example)}")
+    return "\n".join([*lines, ""])
 
 
 def curl_line(url: str, graph_id: str, example: Any) -> str:

@@ -20,9 +20,8 @@ CONFIG = """\
 AGENT = '''\
 """A first graph: it greets, and remembers on a thread how often it did."""
 
-from typing import TypedDict
-
 from langgraph.graph import START, StateGraph
+from typing_extensions import TypedDict
 
 
 class State(TypedDict, total=False):

@@ -57,6 +57,11 @@ class GraphSet:
         made = self._entry(graph_id).made
         return made.name if isinstance(made, Pregel) and made.name else graph_id
 
+    def compiled(self, graph_id: str) -> Graph | None:
+        """Return the graph; None where a factory makes it for each use. Raises GraphNotFound."""
+        made = self._entry(graph_id).made
+        return None if isinstance(made, Factory) else made
+
     def _entry(self, graph_id: str) -> Entry:
         try:
             return self._entries[graph_id]

@@ -1,0 +1,227 @@
+"""`graphstead dev` as a newcomer meets it: real processes, real folders."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+from servers import EXAMPLES, Server, free_port
+
+MakeServer = Callable[..., Server]
+DEV = [sys.executable, "-m", "graphstead", "dev"]
+ECHO = {"assistant_id": "echo", "input": {"message": "hi"}}
+
+
+def run_dev(*args: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*DEV, "--no-reload", "--no-browser", *args],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def wait_for(condition: Callable[[], bool], timeout_s: float = 40) -> None:
+    until = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < until, "it did not happen in time"
+        time.sleep(0.1)
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def replies(server: Server, graph_id: str, text: str) -> bool:
+    body = {"assistant_id": graph_id, "input": {"message": "hi"}}
+    try:
+        return text in server.post("/runs/wait", body).text
+    except httpx.TransportError:
+        return False
+
+
+def test_the_greeting_is_short_and_its_curl_line_works(make_server: MakeServer) -> None:
+    server = make_server()
+    wait_for(lambda: "curl" in server.log)
+    lines = server.log.splitlines()
+    assert len([line for line in lines if " request " not in line]) <= 12
+    assert str(server.database) in server.log
+    assert f"{server.url}/docs" in server.log
+    curl = next(line for line in lines if "curl" in line).partition("curl")[2]
+    answer = subprocess.check_output(f"curl {curl}", shell=True, timeout=60)
+    assert json.loads(answer)["reply"] == "hi"
+
+
+def test_a_request_is_one_log_line_without_its_query(make_server: MakeServer) -> None:
+    server = make_server(env={"LOG_JSON": "true"})
+    server.get("/threads/00000000-0000-7000-8000-000000000000?select=secret")
+    server.post("/runs/wait", ECHO)
+    wait_for(lambda: server.log.count('"event":"request"') == 2)
+    lines = [json.loads(line) for line in server.log.splitlines() if line.startswith("{")]
+    first, second = [line for line in lines if line["event"] == "request"]
+    assert (first["level"], first["status"]) == ("warning", 404)
+    assert (second["level"], second["path"]) == ("info", "/runs/wait")
+    assert second["latency_ms"] > 0
+    assert second["request_id"] and second["run_id"]
+    assert "secret" not in server.log
+
+
+def test_a_taken_port_is_named_with_the_next_free_one(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = run_dev("--config", str(EXAMPLES), "--port", str(port), cwd=tmp_path)
+    assert done.returncode == 1
+    assert f"Port {port} is taken" in done.stderr
+    assert "try --port " in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_empty_folder_gets_a_graph_that_is_served(
+    make_server: MakeServer, tmp_path: Path
+) -> None:
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    server = make_server(config=folder / "langgraph.json")
+    assert sorted(path.name for path in folder.iterdir()) == ["agent.py", "langgraph.json"]
+    assert replies(server, "agent", "Hello! You wrote: hi")
+
+
+def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").touch()
+    done = run_dev(cwd=tmp_path)
+    assert done.returncode == 3
+    assert "There is no langgraph.json" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_every_fault_of_a_project_is_listed_and_nothing_listens(tmp_path: Path) -> None:
+    graphs = {"one": "./missing.py:graph", "two": "./broken.py:graph"}
+    (tmp_path / "langgraph.json").write_text(json.dumps({"dependencies": ["."], "graphs": graphs}))
+    (tmp_path / "broken.py").write_text("graph = 1 / 0\n")
+    done = run_dev("--port", str(free_port()), cwd=tmp_path)
+    assert done.returncode == 3
+    assert "graphstead cannot start:" in done.stderr
+    assert "Graph 'one'" in done.stderr
+    assert "broken.py" in done.stderr and "line 1" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_bad_setting_is_a_start_up_fault(tmp_path: Path) -> None:
+    done = run_dev("--config", str(EXAMPLES), "--port", "70000", cwd=tmp_path)
+    assert done.returncode == 3
+    assert "port: " in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--tunnel"], "tunnel of your own"),
+        (["--wait-for-client"], "needs --debug-port"),
+        (["--ssl-keyfile", str(EXAMPLES)], "need each other"),
+    ],
+)
+def test_flags_that_cannot_be_honoured_are_refused(
+    flags: list[str], words: str, tmp_path: Path
+) -> None:
+    done = run_dev("--config", str(EXAMPLES), *flags, cwd=tmp_path)
+    assert done.returncode == 2
+    assert words in done.stderr
+
+
+def test_data_survives_a_stop_and_a_crash(make_server: MakeServer) -> None:
+    server = make_server()
+    thread_id = server.post("/threads", {"metadata": {"kept": True}}).json()["thread_id"]
+    server.restart()
+    assert server.get(f"/threads/{thread_id}").json()["metadata"]["kept"] is True
+    server.restart(kill=True)
+    assert server.get(f"/threads/{thread_id}").json()["metadata"]["kept"] is True
+
+
+def test_data_lies_beside_langgraph_json_by_default(tmp_path: Path) -> None:
+    folder = tmp_path / "project"
+    folder.mkdir()
+    port = free_port()
+    process = subprocess.Popen(
+        [*DEV, "--no-reload", "--no-browser", "--port", str(port)],
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+    )
+    wait_for(lambda: listens(port))
+    assert (folder / ".graphstead" / "graphstead.sqlite3").exists()
+    process.send_signal(signal.SIGINT)
+    assert process.wait(20) == 0
+
+
+def test_a_stop_ends_an_open_stream_within_a_second(make_server: MakeServer) -> None:
+    server = make_server()
+    body = {
+        "assistant_id": "slow",
+        "input": {"steps": 600, "sleep_s": 0.1},
+        "stream_mode": "custom",
+    }
+    with httpx.stream("POST", f"{server.url}/runs/stream", json=body, timeout=60) as stream:
+        lines = stream.iter_lines()
+        next(line for line in lines if line.startswith("event: custom"))
+        started_s = time.monotonic()
+        server.running.terminate()
+        list(lines)
+        assert time.monotonic() - started_s < 1.5
+    assert server.stop() == 0
+
+
+def reloading_project(folder: Path, reply: str) -> Path:
+    folder.mkdir(exist_ok=True)
+    config = {"dependencies": ["."], "graphs": {"agent": "./agent.py:graph"}}
+    (folder / "langgraph.json").write_text(json.dumps(config))
+    write_agent(folder, reply)
+    return folder / "langgraph.json"
+
+
+def write_agent(folder: Path, reply: str) -> None:
+    source = (EXAMPLES.parent / "graphs" / "echo.py").read_text()
+    (folder / "agent.py").write_text(source.replace('state.get("message")', repr(reply)))
+
+
+@pytest.fixture
+def reloading(tmp_path: Path) -> Server:
+    return Server(tmp_path / "data", config=reloading_project(tmp_path / "project", "first"))
+
+
+def test_a_changed_graph_is_served_without_a_restart(reloading: Server, tmp_path: Path) -> None:
+    reloading.command.remove("--no-reload")
+    reloading.start()
+    try:
+        thread_id = reloading.post("/threads", {}).json()["thread_id"]
+        assert replies(reloading, "agent", "first")
+        write_agent(tmp_path / "project", "second")
+        wait_for(lambda: replies(reloading, "agent", "second"))
+        assert reloading.get(f"/threads/{thread_id}").status_code == 200
+        (tmp_path / "project" / "agent.py").write_text("def half(")
+        wait_for(lambda: "starts again at the next change" in reloading.log)
+        write_agent(tmp_path / "project", "third")
+        wait_for(lambda: replies(reloading, "agent", "third"))
+        assert reloading.stop() == 0
+    finally:
+        reloading.kill()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends orphans")
+def test_the_server_goes_down_with_a_killed_parent(reloading: Server) -> None:
+    reloading.command.remove("--no-reload")
+    reloading.start()
+    os.kill(reloading.running.pid, signal.SIGKILL)
+    reloading.running.wait(5)
+    wait_for(lambda: not replies(reloading, "agent", "first"))
