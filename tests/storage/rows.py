@@ -12,6 +12,7 @@ from graphstead.storage.base import (
     CheckpointRow,
     EndRow,
     EventRow,
+    ReplayRow,
     RunRow,
     ThreadRow,
     WorkerRow,
@@ -127,3 +128,14 @@ def make_write(task_id: str, idx: int, **fields: Any) -> WriteRow:
         "blob": b"\x02write",
     }
     return WriteRow(task_id=task_id, idx=idx, **{**defaults, **fields})
+
+
+def make_replay(**fields: Any) -> ReplayRow:
+    defaults: dict[str, Any] = {
+        "scope": "run",
+        "key": new_id(),
+        "fingerprint": "body",
+        "answer": b"{}",
+        "created_ms": 1,
+    }
+    return ReplayRow(**{**defaults, **fields})

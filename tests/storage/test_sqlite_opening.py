@@ -77,6 +77,18 @@ def test_every_commit_is_synced_into_a_write_ahead_log(path: Path) -> None:
     storage.close()
 
 
+def test_deleted_rows_give_their_room_back(path: Path) -> None:
+    storage = open_sqlite(path)
+    row = make_thread(values={"text": "x" * 1_000_000})
+    storage.write_blocking(lambda tx: tx.threads.insert(row))
+    storage.write_blocking(lambda tx: tx.threads.delete(row.thread_id))
+    assert storage.vacuum(100) == 100
+    assert 100 < storage.vacuum(10_000) < 200
+    assert storage.vacuum(10_000) == 0
+    storage.close()
+    assert path.stat().st_size < 500_000
+
+
 def test_a_newer_schema_is_refused_and_names_both_versions(path: Path) -> None:
     make(path)
     edit(path, "insert into schema_version values (?, ?, ?)", NEWEST + 2, NEWEST + 1, "now")

@@ -5,7 +5,15 @@ from typing import Any
 import pytest
 from storage.rows import make_blob, make_checkpoint, make_write
 
-from graphstead.storage.base import BlobRow, CheckpointRow, Json, Storage, WriteRow
+from graphstead.storage.base import (
+    BlobRow,
+    CheckpointRow,
+    Json,
+    Storage,
+    ThreadUsage,
+    Usage,
+    WriteRow,
+)
 
 
 def put(
@@ -227,3 +235,31 @@ def test_the_size_counts_bytes_not_characters(storage: Storage) -> None:
     put_writes(storage, row, make_write("t", 0, blob=b"12"))
     put(storage, make_checkpoint(checkpoint=b"1"), make_blob("a", "1", b"123"))
     assert size(storage, "thread") == 14 + 2 + 3 + 3
+
+
+def test_usage_is_told_by_kind_and_channel(storage: Storage) -> None:
+    row = put(storage, make_checkpoint(checkpoint=b"1234"), make_blob("a", "1", b"12"))
+    put(storage, make_checkpoint(checkpoint=b""), make_blob("a", "2", b"1"), make_blob("b", "1"))
+    put_writes(storage, row, make_write("t", 0, blob=b"123"))
+    usage = storage.read_blocking(lambda tx: tx.checkpoints.usage("thread"))
+    assert usage.checkpoints == Usage(2, 4 + 2 * len("{}"))
+    assert usage.values == {"a": Usage(2, 3), "b": Usage(1, len(b"\x01value"))}
+    assert usage.writes == Usage(1, 3)
+    total = usage.checkpoints.size_bytes + usage.writes.size_bytes
+    total += sum(value.size_bytes for value in usage.values.values())
+    assert total == size(storage, "thread")
+
+
+def test_a_thread_without_checkpoints_uses_nothing(storage: Storage) -> None:
+    usage = storage.read_blocking(lambda tx: tx.checkpoints.usage("thread"))
+    assert usage == ThreadUsage(Usage(), {}, Usage())
+
+
+def test_namespaces_are_deleted_apart_from_the_others(storage: Storage) -> None:
+    for ns in ("", "a", "b"):
+        row = put(storage, make_checkpoint(checkpoint_ns=ns), make_blob("x", "1"))
+        put_writes(storage, row, make_write("t", 0))
+    third = size(storage, "thread") // 3
+    storage.write_blocking(lambda tx: tx.checkpoints.delete_namespaces("thread", ["a", "b"]))
+    assert [row.checkpoint_ns for row in listed(storage, ns=None)] == [""]
+    assert size(storage, "thread") == third

@@ -78,3 +78,15 @@ def test_deleting_takes_events_and_end_of_one_run(storage: Storage) -> None:
     assert storage.read_blocking(lambda tx: tx.events.ended("r")) is None
     assert len(after(storage, "other", 0)) == 1
     assert storage.read_blocking(lambda tx: tx.events.ended("other")) is not None
+
+
+def test_the_ends_of_a_thread_are_listed_from_a_time_on_in_order(storage: Storage) -> None:
+    rows = [end(storage, thread_id="t", ended_ms=ended_ms) for ended_ms in (30, 10, 20)]
+    end(storage, thread_id="other", ended_ms=20)
+
+    def ends(from_ms: int, limit: int = 9) -> list[EndRow]:
+        return storage.read_blocking(lambda tx: tx.events.ends_of("t", from_ms, limit))
+
+    assert ends(0) == [rows[1], rows[2], rows[0]]
+    assert ends(20) == [rows[2], rows[0]]
+    assert ends(20, limit=1) == [rows[2]]

@@ -178,3 +178,14 @@ def test_threads_can_be_picked_by_id(storage: Storage) -> None:
     insert(storage, *rows)
     match = ThreadFilter(thread_ids=[rows[2].thread_id, rows[0].thread_id, "unknown"])
     assert search(storage, match, sort_by="thread_id") == [rows[2], rows[0]]
+
+
+def test_expired_threads_are_listed_longest_overdue_first(storage: Storage) -> None:
+    rows = [make_thread(expires_ms=expires_ms) for expires_ms in (30, 10, 20, 31, None)]
+    insert(storage, *rows)
+
+    def expired(limit: int) -> list[str]:
+        return storage.read_blocking(lambda tx: tx.threads.expired(30, limit))
+
+    assert expired(9) == [rows[1].thread_id, rows[2].thread_id, rows[0].thread_id]
+    assert expired(1) == [rows[1].thread_id]

@@ -39,11 +39,13 @@ class Liveness:
         path = self._path(worker.worker_id)
         if sys.platform == "win32" or worker.host != socket.gethostname() or not path.exists():
             return None
-        lock = FileLock(path)
         try:
-            return not lock.try_acquire()
-        finally:
-            lock.close()
+            lock = FileLock(path)
+        except OSError:
+            return None
+        free = lock.try_acquire()
+        lock.close()
+        return not free
 
     def close(self) -> None:
         """Give every lock back and remove its file."""

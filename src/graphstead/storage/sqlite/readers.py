@@ -53,9 +53,7 @@ def _read(tx: SqliteTx, job: Job) -> None:
     try:
         tx.connection.execute("begin")
         job.run(tx)
+        tx.connection.rollback()
     except sqlite3.Error as fault:
         job.fail(translated(fault))
-    finally:
-        if tx.connection.in_transaction:
-            tx.connection.rollback()
     settle([job])

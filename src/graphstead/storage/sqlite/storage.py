@@ -18,6 +18,7 @@ from graphstead.storage.sqlite.liveness import Liveness
 from graphstead.storage.sqlite.locks import FileLock
 from graphstead.storage.sqlite.opening import open_reader, open_writer, prepare_directory
 from graphstead.storage.sqlite.readers import Readers
+from graphstead.storage.sqlite.tx import SqliteTx
 from graphstead.storage.sqlite.writer import Writer
 
 T = TypeVar("T")
@@ -51,6 +52,19 @@ class SqliteStorage:
 
     def read_blocking(self, work: Callable[[Tx], T]) -> T:
         return _run_blocking(self._readers, work)
+
+    def vacuum(self, pages: int) -> int:
+        """Give at most so many unused pages back to the file system; return how many it were."""
+
+        def shrink(tx: SqliteTx) -> int:
+            (unused,) = tx.connection.execute("pragma freelist_count").fetchone()
+            number = min(int(unused), pages)
+            # sqlite3 takes one step of this pragma, which is one page, whatever is asked of it.
+            for _ in range(number):
+                tx.connection.execute("pragma incremental_vacuum(1)")
+            return number
+
+        return _run_blocking(self._writer, shrink)
 
     def hold(self, worker_id: str) -> None:
         self._liveness.hold(worker_id)
@@ -88,14 +102,14 @@ def open_sqlite(path: Path, *, readers: int = 4) -> SqliteStorage:
     return SqliteStorage(path, connection, gate, readers=readers)
 
 
-async def _run(pool: _Pool, work: Callable[[Tx], T]) -> T:
+async def _run(pool: _Pool, work: Callable[[SqliteTx], T]) -> T:
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
     pool.submit(Job(work, future, loop))
     return await future
 
 
-def _run_blocking(pool: _Pool, work: Callable[[Tx], T]) -> T:
+def _run_blocking(pool: _Pool, work: Callable[[SqliteTx], T]) -> T:
     future: concurrent.futures.Future[T] = concurrent.futures.Future()
     pool.submit(Job(work, future))
     return future.result()
