@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphstead.contract.answers import Raw, Reply
+from graphstead.contract.answers import EventStream, Raw, Reply
+from graphstead.contract.auth import Caller
 from graphstead.engine import Engine
+from graphstead.engine.runs import Asked
 
 
-async def create_thread_threads_post(*, body: dict[str, Any], engine: Engine) -> dict[str, Any]:
+async def create_thread_threads_post(
+    *,
+    body: dict[str, Any],
+    engine: Engine,
+    caller: Caller,
+    request_id: str,
+    idempotency_key: str | None,
+) -> Reply:
     """Create a thread."""
-    return await engine.threads.create(body)
+    made = await engine.threads.create(body, Asked(caller, request_id, idempotency_key))
+    return Reply(made.body, made.headers)
 
 
 async def search_threads_threads_search_post(*, body: dict[str, Any], engine: Engine) -> Reply:
@@ -116,3 +126,17 @@ async def get_thread_history_post_threads__thread_id__history_post(
 ) -> Raw:
     """Search past states of a thread."""
     return Raw(await engine.threads.states.history(thread_id, body))
+
+
+async def join_thread_stream_threads__thread_id__stream_get(
+    *,
+    thread_id: str,
+    last_event_id: str | None,
+    stream_modes: list[str] | None,
+    stream_mode: list[str] | None,
+    engine: Engine,
+) -> EventStream:
+    """Follow everything that happens on a thread."""
+    modes = [*(stream_modes or ()), *(stream_mode or ())]
+    follow = engine.streams.thread
+    return EventStream(await follow(thread_id, last_event_id=last_event_id, modes=modes))

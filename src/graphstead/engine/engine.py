@@ -51,7 +51,7 @@ class Engine:
         self.assistants = Assistants(storage, graphs)
         self.stops = RunStops(storage, clock)
         self.runs = Runs(storage, self.assistants, clock)
-        self.streams = RunStreams(storage, self.stops, settings.heartbeat_s)
+        self.streams = RunStreams(storage, self.stops, clock, settings.heartbeat_s)
         self.threads = Threads(storage, self._host, clock)
         self.system = System(storage)
 

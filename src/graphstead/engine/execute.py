@@ -103,7 +103,7 @@ class Execution:
         self._log.info("run ended", status=verdict.status)
 
     def _append(self, tx: Any, rows: Any) -> None:
-        transitions.append(tx, self.run_row.run_id, self.run_row.gen, rows)
+        transitions.append(tx, self.run_row, rows)
 
     async def _give_back(self) -> None:
         run, clock = self.run_row, self._clock
@@ -165,6 +165,7 @@ class Execution:
             self.run_row.kwargs["config"],
             access="threads.create_run",
             checkpointer=self._saver,
+            context=self.run_row.kwargs["context"],
         )
 
     async def _has_progress(self) -> bool:

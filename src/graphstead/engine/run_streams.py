@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any, Protocol
 
 import orjson
 
+from graphstead.engine.clock import Clock
 from graphstead.engine.run_stops import RunStops
 from graphstead.engine.transitions import FINAL
-from graphstead.problems import RunNotFound
+from graphstead.problems import RunNotFound, ThreadNotFound
 from graphstead.storage.base import EndRow, RunRow, Storage, ThreadRow, Tx
 from graphstead.streaming import sse
 from graphstead.streaming.log import await_end, follow
+from graphstead.streaming.thread_log import follow_thread
 
 
 class Gone(Protocol):
@@ -24,8 +26,9 @@ class Gone(Protocol):
 class RunStreams:
     """Waiting for runs, joining them, streaming them."""
 
-    def __init__(self, storage: Storage, stops: RunStops, heartbeat_s: float) -> None:
+    def __init__(self, storage: Storage, stops: RunStops, clock: Clock, heartbeat_s: float) -> None:
         self._storage = storage
+        self._clock = clock
         self._stops = stops
         self._heartbeat_s = heartbeat_s
 
@@ -95,6 +98,20 @@ class RunStreams:
         keep = sse.keep_modes(modes) if modes else sse.keep_all
         frames = self._frames(run_id, after, with_id=resumable, keep=keep)
         return self._leaving(frames, run_id, gone, cancel_on_leave and live)
+
+    async def thread(
+        self, thread_id: str, *, last_event_id: str | None, modes: Iterable[str]
+    ) -> AsyncIterator[bytes]:
+        """Yield what happens on a thread, run after run; never ends but with the thread.
+
+        Raises ThreadNotFound.
+        """
+        if await self._storage.read(lambda tx: tx.threads.get(thread_id)) is None:
+            raise ThreadNotFound(thread_id)
+        after = None if last_event_id is None else sse.position_of(last_event_id)
+        asked = {mode for text in modes for mode in text.split(",")} or {"run_modes"}
+        batches = follow_thread(self._storage, thread_id, after, self._clock.now_ms())
+        return sse.thread_frames(batches, frozenset(asked), self._heartbeat_s)
 
     def _frames(
         self, run_id: str, after_seq: int, *, with_id: bool, keep: sse.Keep

@@ -6,7 +6,7 @@ came between, stores them and lets the thread's row follow.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -16,15 +16,15 @@ from langgraph.types import StateSnapshot, StateUpdate
 from graphstead.engine import wire
 from graphstead.engine.checkpoints import Saver
 from graphstead.engine.chunks import checkpoint_of
-from graphstead.engine.clock import wire_time
+from graphstead.engine.clock import Clock, wire_time
 from graphstead.engine.inputs import as_command
 from graphstead.engine.rehearsal import Rehearsal
-from graphstead.engine.snapshots import interrupts_by_task
+from graphstead.engine.snapshots import interrupts_by_task, thread_state
 from graphstead.engine.thread_rows import insert, locked
 from graphstead.engine.thread_states import config_at
-from graphstead.engine.transitions import ThreadOutcome
+from graphstead.engine.transitions import ThreadOutcome, tell_state
 from graphstead.graphs.host import GraphHost
-from graphstead.problems import BadRequest, Conflict, NotFound, ThreadExists, ThreadNotFound
+from graphstead.problems import BadRequest, Conflict, NotFound, ThreadNotFound
 from graphstead.storage.base import Json, Storage, ThreadRow, Tx
 
 TRIES = 5
@@ -38,8 +38,9 @@ class _Moved(Exception):
 class ThreadWrites:
     """Everything a client can write into the state of a thread without a run."""
 
-    def __init__(self, storage: Storage, host: GraphHost) -> None:
+    def __init__(self, storage: Storage, host: GraphHost, clock: Clock) -> None:
         self._storage = storage
+        self._clock = clock
         self._host = host
 
     async def update(self, thread_id: str, body: Mapping[str, Any]) -> Json:
@@ -61,7 +62,7 @@ class ThreadWrites:
     async def _update(self, row: ThreadRow, config: RunnableConfig, supersteps: Supersteps) -> Json:
         rehearsal = Rehearsal(self._storage)
         graph_id = row.metadata["graph_id"]
-        written, shown = await self._host.call(
+        written, shown, told = await self._host.call(
             lambda: self._rehearse(rehearsal, graph_id, config, supersteps)
         )
 
@@ -71,43 +72,42 @@ class ThreadWrites:
                 raise _Moved
             rehearsal.perform(tx)
             _show(tx, row.thread_id, shown)
+            tell_state(tx, row.thread_id, told, self._clock)
 
         await self._storage.write(commit)
         return written
 
-    async def create(
+    async def creation(
         self, row: ThreadRow, supersteps: Sequence[Mapping[str, Any]], *, keep: bool
-    ) -> ThreadRow:
-        """Store a new thread with the state that these supersteps make, both or neither.
+    ) -> Callable[[Tx], ThreadRow]:
+        """Return the work that stores a new thread with the state that these supersteps make.
 
-        With `keep` one that is there already is returned as it is. Raises ThreadExists, BadRequest.
+        It stores both or neither, and with `keep` returns a thread that is there already as it is;
+        without, it raises ThreadExists. Raises BadRequest here for what the graph refuses.
         """
-        existing = await self._storage.read(lambda tx: tx.threads.get(row.thread_id))
-        if existing is not None:
-            if keep:
-                return existing
-            raise ThreadExists(row.thread_id)
-        graph_id = _graph_of(row)
-        updates = [[_update_of(one) for one in step["updates"]] for step in supersteps]
         rehearsal = Rehearsal(self._storage)
-        config = config_at(row.thread_id, {})
-        _, shown = await self._host.call(
-            lambda: self._rehearse(rehearsal, graph_id, config, updates)
-        )
+        shown: ThreadOutcome | None = None
+        if not await self._storage.read(lambda tx: tx.threads.get(row.thread_id)):
+            updates = [[_update_of(one) for one in step["updates"]] for step in supersteps]
+            graph_id, config = _graph_of(row), config_at(row.thread_id, {})
+            _, shown, _ = await self._host.call(
+                lambda: self._rehearse(rehearsal, graph_id, config, updates)
+            )
 
-        def commit(tx: Tx) -> ThreadRow:
+        def work(tx: Tx) -> ThreadRow:
             stored = insert(tx, row, keep=keep)
-            if stored is not row:
+            if stored is not row or shown is None:
                 return stored
             rehearsal.perform(tx)
             _show(tx, row.thread_id, shown)
             return locked(tx, row.thread_id)
 
-        return await self._storage.write(commit)
+        return work
 
     async def _rehearse(
         self, rehearsal: Rehearsal, graph_id: str, config: RunnableConfig, supersteps: Supersteps
-    ) -> tuple[Json, ThreadOutcome]:
+    ) -> tuple[Json, ThreadOutcome, bytes]:
+        """Return where the state went, what the thread shows, and what its followers are told."""
         thread_id = config["configurable"]["thread_id"]
         aimed: RunnableConfig = {"configurable": {**config["configurable"], "graph_id": graph_id}}
         opened = self._host.graphs.open(
@@ -119,7 +119,8 @@ class ThreadWrites:
             except wire.OPEN_ERRORS as refused:
                 raise BadRequest(str(refused)) from refused
             snapshot = await graph.aget_state(config_at(thread_id, {}))
-        return _place(written), _outcome(snapshot)
+        told = wire.dumps({"state": thread_state(snapshot), "thread_id": thread_id})
+        return _place(written), _outcome(snapshot), told
 
 
 def _named(body: Mapping[str, Any]) -> Json:

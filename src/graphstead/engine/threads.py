@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from graphstead.engine import thread_life, thread_rows
 from graphstead.engine.assistants import Found, found
 from graphstead.engine.checkpoints import Saver
 from graphstead.engine.clock import Clock
+from graphstead.engine.replays import Once
+from graphstead.engine.runs import Asked
 from graphstead.engine.thread_rows import thread_body
 from graphstead.engine.thread_search import filter_of, found_body, thread_page
 from graphstead.engine.thread_states import ThreadStates
@@ -20,6 +23,14 @@ from graphstead.storage.base import Json, Storage, ThreadRow, ThreadUsage, Tx, U
 __all__ = ["Threads", "thread_body"]
 
 
+@dataclass(frozen=True, slots=True)
+class Created:
+    """A thread that was made, now or by an earlier request with the same key."""
+
+    body: Json
+    headers: Mapping[str, str]
+
+
 class Threads:
     """Everything a client can ask of threads; `states` and `writes` are about their states."""
 
@@ -28,21 +39,29 @@ class Threads:
         self._clock = clock
         self._serde = Saver(storage).serde
         self.states = ThreadStates(storage, host)
-        self.writes = ThreadWrites(storage, host)
+        self.writes = ThreadWrites(storage, host, clock)
 
-    async def create(self, body: Mapping[str, Any]) -> Json:
+    async def create(self, body: Mapping[str, Any], asked: Asked) -> Created:
         """Store a new thread, with the state that `supersteps` make; all of it or nothing.
 
         An existing one is returned unchanged with `if_exists: do_nothing`. Raises ThreadExists,
-        BadRequest for supersteps that the graph refuses.
+        BadRequest for supersteps that the graph refuses, Conflict for a key used otherwise.
         """
+        work = await self._creation(body)
+        once = Once(f"threads {asked.caller.identity}", asked.idempotency_key, body, self._clock)
+
+        def act(tx: Tx) -> Json:
+            made: Json = once.act(tx, lambda tx: thread_body(work(tx)), _as_it_is, _as_it_is)
+            return made
+
+        return Created(await self._storage.write(act), once.headers)
+
+    async def _creation(self, body: Mapping[str, Any]) -> Callable[[Tx], ThreadRow]:
         row = thread_rows.new_row(body, self._clock)
         keep = body.get("if_exists") == "do_nothing"
-        supersteps = body.get("supersteps")
-        if supersteps:
-            return thread_body(await self.writes.create(row, supersteps, keep=keep))
-        stored = await self._storage.write(lambda tx: thread_rows.insert(tx, row, keep=keep))
-        return thread_body(stored)
+        if body.get("supersteps"):
+            return await self.writes.creation(row, body["supersteps"], keep=keep)
+        return lambda tx: thread_rows.insert(tx, row, keep=keep)
 
     async def get(self, thread_id: str, *, with_ttl: bool = False) -> Json:
         """Get a thread, with `with_ttl` also when its time is up. Raises ThreadNotFound."""
@@ -104,6 +123,10 @@ class Threads:
             return tx.checkpoints.usage(thread_id)
 
         return usage_body(thread_id, await self._storage.read(measured))
+
+
+def _as_it_is(body: Json) -> Json:
+    return body
 
 
 def _existing(tx: Tx, thread_id: str) -> ThreadRow:

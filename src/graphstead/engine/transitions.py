@@ -249,12 +249,22 @@ def _failure(error: Json) -> bytes:
 # ---- writing and finishing under a generation
 
 
-def append(tx: Tx, run_id: str, gen: int, rows: Sequence[EventRow]) -> None:
-    """Append events of the owner of `gen`; raises StaleRun for anybody else."""
-    if not tx.runs.owned(run_id, gen):
-        raise StaleRun(run_id)
-    tx.events.append(run_id, rows)
-    tx.ring("events", run_id)
+def append(tx: Tx, run: RunRow, rows: Sequence[EventRow]) -> None:
+    """Append events of the run's owner; raises StaleRun for anybody else."""
+    if not tx.runs.owned(run.run_id, run.gen):
+        raise StaleRun(run.run_id)
+    tx.events.append(run.run_id, rows)
+    tx.ring("events", run.run_id)
+    if not run.temporary:
+        tx.ring("thread", run.thread_id)
+
+
+def tell_state(tx: Tx, thread_id: str, data: bytes, clock: Clock) -> None:
+    """Tell the thread's followers of a state written by hand, as an event without a run."""
+    event_id, now_ms = clock.new_id(), clock.now_ms()
+    tx.events.append(event_id, [EventRow(1, now_ms, "state_update", data)])
+    tx.events.end(EndRow(event_id, thread_id, "success", now_ms, NULL))
+    tx.ring("thread", thread_id)
 
 
 def finish(tx: Tx, run: RunRow, outcome: Outcome, rest: Sequence[EventRow], clock: Clock) -> None:

@@ -33,7 +33,7 @@ class EventWriter:
         self._storage = storage
         self._append = append
         self._seq = last_seq
-        self._last_ms = 0
+        self._last_ms = _now_ms() + 1  # later than the end of the run before on the thread
         self._waiting: list[EventRow] = []
         self._flush: asyncio.Task[None] | None = None
 
@@ -46,7 +46,7 @@ class EventWriter:
 
     def _number(self, event: str, data: bytes) -> EventRow:
         self._seq += 1
-        self._last_ms = max(self._last_ms, time.time_ns() // 1_000_000)
+        self._last_ms = max(self._last_ms, _now_ms())
         return EventRow(self._seq, self._last_ms, event, data)
 
     def _start_flush(self) -> None:
@@ -78,6 +78,10 @@ class EventWriter:
             return rows
         rows, self._waiting = self._waiting, []
         return rows
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def _append_rows(append: Append, rows: Sequence[EventRow], tx: Tx) -> None:

@@ -41,6 +41,14 @@ def seq_of(last_event_id: str) -> int:
     return int(match[1]) if match else 0
 
 
+def position_of(last_event_id: str) -> tuple[int, int]:
+    """Return the (milliseconds, seq) behind which a client wants a thread's events."""
+    if last_event_id in FROM_START:
+        return (0, 0)
+    created_ms, _, seq = last_event_id.partition("-")
+    return (int(created_ms), int(seq or 0))
+
+
 def keep_all(event: str) -> bool:
     """Keep every event."""
     return True
@@ -67,3 +75,24 @@ async def frames(
         elif time.monotonic() - sent_at >= heartbeat_s - 0.5:
             sent_at = time.monotonic()
             yield HEARTBEAT
+
+
+async def thread_frames(
+    batches: AsyncIterator[list[EventRow]], modes: frozenset[str], heartbeat_s: float
+) -> AsyncIterator[bytes]:
+    """Turn a thread's events into bytes, all with ids: those of the modes asked for."""
+    sent_at = time.monotonic()
+    async for rows in batches:
+        kept = [frame(row, with_id=True) for row in rows if _of_thread_modes(row.event, modes)]
+        if kept:
+            sent_at = time.monotonic()
+            yield b"".join(kept)
+        elif time.monotonic() - sent_at >= heartbeat_s - 0.5:
+            sent_at = time.monotonic()
+            yield HEARTBEAT
+
+
+def _of_thread_modes(event: str, modes: frozenset[str]) -> bool:
+    if event == "state_update":
+        return event in modes
+    return "run_modes" in modes or (event == "metadata" and "lifecycle" in modes)
