@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from graphstead.engine.callers import Caller
-from graphstead.problems import BadRequest, NotImplementedYet, Unprocessable
+from graphstead.problems import BadRequest, NotImplementedYet
 from graphstead.storage.base import Json
 
 DEFAULT_MODES = ("values",)
@@ -55,8 +55,6 @@ def check(body: Mapping[str, Any], *, stateless: bool) -> None:
     command = body.get("command") or {}
     if stateless and command.get("resume") is not None:
         raise BadRequest("body.command.resume: only a run on a thread can be resumed")
-    if not stateless and body.get("on_completion") == "delete":
-        raise Unprocessable("body.on_completion: a run on a thread always keeps its thread")
 
 
 def kwargs_of(draft: Draft, config: Json, context: Json) -> Json:
