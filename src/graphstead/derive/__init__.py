@@ -1,0 +1,1 @@
+"""Files that follow from the contract and the settings; `scripts/derive` writes them."""

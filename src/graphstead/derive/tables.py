@@ -1,0 +1,73 @@
+"""The tables of README and docs that follow from the contract and from the settings."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from graphstead.settings import Setting, settings_table
+
+__all__ = ["between", "settings_page", "support_table"]
+
+METHODS = ("get", "post", "put", "patch", "delete")
+BEGIN, END = "<!-- derived: {name} -->", "<!-- /derived: {name} -->"
+
+
+def support_table(document: Mapping[str, Any]) -> str:
+    """Return a Markdown table of tags: how many operations, which of them answer 501."""
+    rows = ["| tag | operations | served | answered 501 |", "|---|---|---|---|"]
+    for tag, operations in _by_tag(document).items():
+        planned = [name for name, support in operations if support == "planned"]
+        rows.append(
+            f"| {tag} | {len(operations)} | {len(operations) - len(planned)} "
+            f"| {', '.join(f'`{name}`' for name in planned) or 'none'} |"
+        )
+    return "\n".join(rows)
+
+
+def _by_tag(document: Mapping[str, Any]) -> dict[str, list[tuple[str, str]]]:
+    found: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for tag, name, support in _operations(document):
+        found[tag].append((name, support))
+    return found
+
+
+def _operations(document: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    for path, item in document["paths"].items():
+        for method in METHODS:
+            if operation := item.get(method):
+                support = operation.get("x-graphstead-support", "full")
+                yield operation["tags"][0], f"{method.upper()} {path}", support
+
+
+def settings_page() -> str:
+    """Return docs/settings.md."""
+    rows = "\n".join(_settings_row(setting) for setting in settings_table())
+    return (
+        "# Settings\n\n"
+        "Derived from `src/graphstead/settings.py` by `scripts/derive`. The first variable that\n"
+        "is set wins; flags of the command line go before all of them.\n\n"
+        "| setting | variables | default | what it does |\n|---|---|---|---|\n"
+        f"{rows}\n"
+    )
+
+
+def _settings_row(setting: Setting) -> str:
+    names = ", ".join(f"`{name}`" for name in setting.environment_names)
+    default = "none" if setting.default is None else f"`{_plain(setting.default)}`"
+    return f"| {setting.name} | {names} | {default} | {setting.help} |"
+
+
+def _plain(default: Any) -> str:
+    return ",".join(map(str, default)) if isinstance(default, tuple) else str(default)
+
+
+def between(text: str, name: str, content: str) -> str:
+    """Return the text with the part between the marks of `name` replaced."""
+    begin, end = BEGIN.format(name=name), END.format(name=name)
+    head, _, rest = text.partition(begin)
+    _, mark, tail = rest.partition(end)
+    if not mark:
+        raise ValueError(f"the marks of {name} are missing")
+    return f"{head}{begin}\n{content}\n{end}{tail}"
