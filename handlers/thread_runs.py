@@ -67,7 +67,7 @@ async def get_run_http_threads__thread_id__runs__run_id__get(
     *, thread_id: str, run_id: str, engine: Engine
 ) -> dict[str, Any]:
     """Get a run of a thread."""
-    return run_body(await engine.runs.get(thread_id, run_id))
+    return await engine.runs.explained(thread_id, run_id)
 
 
 async def join_run_http_threads__thread_id__runs__run_id__join_get(

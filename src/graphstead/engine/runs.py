@@ -11,6 +11,7 @@ from graphstead.engine.assistants import Assistants
 from graphstead.engine.callers import Caller
 from graphstead.engine.clock import Clock
 from graphstead.engine.drafts import Draft
+from graphstead.engine.explain import explain
 from graphstead.engine.replays import Once
 from graphstead.problems import Problem, ThreadNotFound
 from graphstead.storage.base import Json, RunRow, Storage, Tx
@@ -96,9 +97,18 @@ class Runs:
             requested_ms=self._clock.now_ms(),
         )
 
-    async def get(self, thread_id: str, run_id: str) -> RunRow:
-        """Get a run of a thread. Raises ThreadNotFound, RunNotFound."""
-        return await self._storage.read(lambda tx: _run_of(tx, thread_id, run_id))
+    async def explained(self, thread_id: str, run_id: str) -> Json:
+        """Get a run in its wire form, with why it waits, its attempt, worker and cancellation.
+
+        Raises ThreadNotFound, RunNotFound.
+        """
+        now_ms = self._clock.now_ms()
+
+        def read(tx: Tx) -> Json:
+            run = _run_of(tx, thread_id, run_id)
+            return {**run_body(run), **explain(tx, run, now_ms)}
+
+        return await self._storage.read(read)
 
     async def list(
         self, thread_id: str, status: str | None, limit: int, offset: int
