@@ -635,13 +635,23 @@ async def test_the_state_of_a_subgraph_is_read_listed_and_written(
     assert values["answer"] == "left"
 
 
-async def test_a_place_that_is_no_subgraph_has_no_state(
+async def test_a_subgraph_that_has_not_begun_has_no_state(
     client: LangGraphClient, thread_id: str
 ) -> None:
     await client.runs.wait(thread_id, "nested", input={})
-    place: Any = {"thread_id": thread_id, "checkpoint_ns": "nowhere:1"}
+    place: Any = {"thread_id": thread_id, "checkpoint_ns": "after:1"}
     state: Any = await client.threads.get_state(thread_id, checkpoint=place)
     assert (state["values"], state["checkpoint"]) == ({}, None)
     assert await client.threads.get_history(thread_id, checkpoint=place) == []
+
+
+async def test_a_namespace_of_the_clients_own_means_the_whole_graph(
+    client: LangGraphClient, thread_id: str
+) -> None:
+    await client.runs.wait(thread_id, "nested", input={})
+    place: Any = {"thread_id": thread_id, "checkpoint_ns": "elsewhere:1"}
+    newest: Any = await client.threads.get_state(thread_id)
+    assert await client.threads.get_state(thread_id, checkpoint=place) == newest
+    assert (await client.threads.get_history(thread_id, checkpoint=place))[0] == newest
     with pytest.raises(BadRequestError):
         await client.threads.update_state(thread_id, {"x": 1}, checkpoint=place)

@@ -91,7 +91,8 @@ class ThreadStates:
 
     async def _read(self, graph_id: str, config: RunnableConfig, subgraphs: bool) -> Json | None:
         async with self._open(graph_id, config) as graph:
-            snapshot: StateSnapshot = await graph.aget_state(config, subgraphs=subgraphs)
+            place = _own_place(graph, config)
+            snapshot: StateSnapshot = await graph.aget_state(place, subgraphs=subgraphs)
         return None if snapshot.metadata is None else thread_state(snapshot)
 
     async def _list(
@@ -99,7 +100,7 @@ class ThreadStates:
     ) -> list[Json]:
         async with self._open(graph_id, config) as graph:
             snapshots = graph.aget_state_history(
-                config,
+                _own_place(graph, config),
                 filter=metadata or None,
                 before=_before(body.get("before")),
                 limit=body.get("limit", 1),
@@ -118,6 +119,18 @@ def config_at(thread_id: str, checkpoint: Mapping[str, Any]) -> RunnableConfig:
     given = {key: value for key, value in known.items() if value}
     place = {"thread_id": thread_id, "checkpoint_ns": checkpoint.get("checkpoint_ns") or ""}
     return {"configurable": {**place, **given}}
+
+
+def _own_place(graph: Any, config: RunnableConfig) -> RunnableConfig:
+    """Return the config, pointed at the graph itself where its namespace is the client's own.
+
+    A remote graph that is a node of a local one asks under the namespace it has over there.
+    """
+    conf = config["configurable"]
+    node = conf["checkpoint_ns"].partition("|")[0].partition(":")[0]
+    if not node or node in graph.nodes or "checkpoint_id" in conf:
+        return config
+    return {"configurable": {**conf, "checkpoint_ns": ""}}
 
 
 def _before(given: Any) -> RunnableConfig | None:
