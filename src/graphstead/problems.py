@@ -12,7 +12,8 @@
     ├─ NotAcceptable 406
     ├─ Conflict 409
     │  ├─ ThreadBusy
-    │  └─ ThreadExists
+    │  ├─ ThreadExists
+    │  └─ StateUnreadable        the graph raises on the state of the thread
     ├─ PayloadTooLarge 413
     ├─ UnsupportedMediaType 415
     ├─ Unprocessable 422         the contract refuses the request
@@ -48,6 +49,7 @@ __all__ = [
     "RunNotFound",
     "ServerError",
     "StartupError",
+    "StateUnreadable",
     "ThreadBusy",
     "ThreadExists",
     "ThreadNotFound",
@@ -200,6 +202,18 @@ class ThreadExists(Conflict):
 
     def __init__(self, thread_id: str) -> None:
         super().__init__(f"Thread '{thread_id}' already exists")
+
+
+class StateUnreadable(Conflict):
+    """The graph raises when it is shown the state of the thread, perhaps that of another graph."""
+
+    code = "state_unreadable"
+
+    def __init__(self, thread_id: str, graph_id: str, fault: BaseException) -> None:
+        super().__init__(
+            f"Thread '{thread_id}' has a state that its graph '{graph_id}' cannot read: "
+            f"{type(fault).__name__}: {fault}"
+        )
 
 
 class PayloadTooLarge(Problem):

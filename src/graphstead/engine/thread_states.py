@@ -5,8 +5,8 @@ Reading needs the graph that wrote the state and runs none of its nodes. Every a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
@@ -16,7 +16,7 @@ from graphstead.engine import wire
 from graphstead.engine.checkpoints import Saver
 from graphstead.engine.snapshots import thread_state
 from graphstead.graphs.host import GraphHost
-from graphstead.problems import ThreadNotFound
+from graphstead.problems import StateUnreadable, ThreadNotFound
 from graphstead.storage.base import Json, Storage
 
 EMPTY_STATE: Json = {
@@ -45,7 +45,10 @@ class ThreadStates:
     async def newest(
         self, thread_id: str, *, subgraphs: bool = False, select: Select = None
     ) -> bytes:
-        """Return the newest state, an empty one where nothing has run. Raises ThreadNotFound."""
+        """Return the newest state, an empty one where nothing has run.
+
+        Raises ThreadNotFound, StateUnreadable.
+        """
         return await self.at(thread_id, {}, subgraphs=subgraphs, select=select)
 
     async def at(
@@ -59,7 +62,7 @@ class ThreadStates:
         """Return the state at a checkpoint, the newest of its place where it has no id.
 
         A checkpoint that was never written gives an empty state at that place. Raises
-        ThreadNotFound.
+        ThreadNotFound, StateUnreadable.
         """
         graph_id = await self._graph_id(thread_id)
         config = config_at(thread_id, checkpoint)
@@ -71,7 +74,7 @@ class ThreadStates:
     async def history(self, thread_id: str, body: Mapping[str, Any]) -> bytes:
         """List states, newest first: `limit`, `before`, `metadata`, `checkpoint`, `select`.
 
-        Raises ThreadNotFound.
+        Raises ThreadNotFound, StateUnreadable.
         """
         graph_id = await self._graph_id(thread_id)
         metadata = dict(body.get("metadata") or {})
@@ -107,10 +110,17 @@ class ThreadStates:
             )
             return [thread_state(snapshot) async for snapshot in snapshots]
 
-    def _open(self, graph_id: str, config: RunnableConfig) -> AbstractAsyncContextManager[Any]:
-        return self._host.graphs.open(
+    @asynccontextmanager
+    async def _open(self, graph_id: str, config: RunnableConfig) -> AsyncIterator[Any]:
+        opened = self._host.graphs.open(
             graph_id, config, access="threads.read", checkpointer=Saver(self._storage)
         )
+        async with opened as graph:
+            try:
+                yield graph
+            except wire.OPEN_ERRORS as fault:
+                thread_id = config["configurable"]["thread_id"]
+                raise StateUnreadable(thread_id, graph_id, fault) from fault
 
 
 def config_at(thread_id: str, checkpoint: Mapping[str, Any]) -> RunnableConfig:

@@ -116,9 +116,9 @@ class ThreadWrites:
         async with opened as graph:
             try:
                 written = await graph.abulk_update_state(aimed, supersteps)
+                snapshot = await graph.aget_state(config_at(thread_id, {}))
             except wire.OPEN_ERRORS as refused:
-                raise BadRequest(str(refused)) from refused
-            snapshot = await graph.aget_state(config_at(thread_id, {}))
+                raise BadRequest(f"Graph '{graph_id}' refuses this: {refused}") from refused
         told = wire.dumps({"state": thread_state(snapshot), "thread_id": thread_id})
         return _place(written), _outcome(snapshot), told
 
