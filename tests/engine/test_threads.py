@@ -183,6 +183,22 @@ def test_trimming_a_long_thread_gives_back_nearly_all_its_room(storage: Storage)
     assert left < 6_000 < 500_000 < full
 
 
+def test_the_sweep_gives_the_room_of_deleted_threads_back(
+    storage: Storage, clock: StoppedClock
+) -> None:
+    resting(storage, "t", 1)
+    run_chain(storage, "t", 200)
+    clock.at_ms = NOON_MS + 5 * MINUTE_MS
+    upkeep = Upkeep(None, storage, Limits(), clock)
+    upkeep.start()
+    until_s = time.monotonic() + 10
+    while found(storage, "t") and time.monotonic() < until_s:
+        time.sleep(0.02)
+    time.sleep(1)
+    upkeep.stop()
+    assert storage.vacuum(10_000) == 0
+
+
 # ---- rehearsals
 
 

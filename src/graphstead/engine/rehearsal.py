@@ -72,6 +72,9 @@ class Rehearsal:
     def doorbells(self) -> Doorbells:
         return self._storage.doorbells
 
+    def vacuum(self, pages: int) -> int:
+        return self._storage.vacuum(pages)
+
     def hold(self, worker_id: str) -> None:
         self._storage.hold(worker_id)
 

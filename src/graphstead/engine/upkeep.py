@@ -1,4 +1,4 @@
-"""Upkeep from a thread of its own: leases, runs of dead workers, events past their time."""
+"""Upkeep from a thread of its own: leases, runs of dead workers, what is past its time, room."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from graphstead.storage.base import RunRow, Storage, Tx, WorkerRow
 log = structlog.get_logger("graphstead.upkeep")
 AT_ONCE = 200
 PURGE_EVERY = 10
+PAGES_AT_ONCE = 500
 
 
 class UpkeepLimits(Protocol):
@@ -84,6 +85,7 @@ class Upkeep:
         if turn % PURGE_EVERY == 0:
             self._purge()
             self._expire()
+            self._storage.vacuum(PAGES_AT_ONCE)
 
     def _beat(self) -> None:
         if self._worker_id is None:

@@ -460,6 +460,9 @@ class Storage(Protocol):
         """Run `work` on one consistent snapshot."""
 
     def read_blocking(self, work: Callable[[Tx], T]) -> T: ...
+    def vacuum(self, pages: int) -> int:
+        """Give at most so many unused pages back to the file system; return how many it were."""
+
     def hold(self, worker_id: str) -> None:
         """Hold this worker's liveness lock until the process dies or the storage is closed."""
 
