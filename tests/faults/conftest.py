@@ -1,0 +1,94 @@
+"""A server that is killed twice under load, and all that is left to look at afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from factories import FINAL
+from faults.aftermath import KILLS, LONG_STEPS, Aftermath
+from faults.crowd import Crowd
+from langgraph_sdk import get_client
+from servers import Server
+
+PROJECT = Path(__file__).parent / "project" / "langgraph.json"
+LONG: dict[str, Any] = {"steps": LONG_STEPS, "sleep_s": 0.1}
+
+
+@pytest.fixture(scope="module")
+def aftermath(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aftermath]:
+    """Load the server, kill it twice at random moments, let it work off what is left."""
+    folder = tmp_path_factory.mktemp("faults")
+    server = Server(folder / "data", config=PROJECT).start()
+    crowd = Crowd(server.url, folder / "marks")
+    crowd.marks.touch()
+    left = Aftermath(server, crowd, joined=_create_long_run(server, crowd), followed=[])
+    follower = threading.Thread(target=lambda: asyncio.run(_follow(left)))
+    follower.start()
+    while not left.followed:
+        time.sleep(0.05)
+    crowd.start()
+    for round_number in range(KILLS):
+        _wait_for_long_runs(left, round_number + 1)
+        time.sleep(random.uniform(0.5, 1.3))
+        server.restart(kill=True)
+    time.sleep(0.5)
+    crowd.stop()
+    _drain(left)
+    follower.join(30)
+    yield left
+    server.kill()
+
+
+def _create_long_run(server: Server, crowd: Crowd) -> dict[str, str]:
+    thread_id = server.post("/threads", {}).json()["thread_id"]
+    body = crowd.body(**LONG, stream_mode="custom", stream_resumable=True)
+    run: dict[str, str] = server.post(f"/threads/{thread_id}/runs", body).json()
+    return run
+
+
+async def _follow(left: Aftermath) -> None:
+    """Stream a long run through the SDK, which reconnects by itself when the server is killed."""
+    async with get_client(url=left.server.url) as client:
+        thread_id = (await client.threads.create())["thread_id"]
+        body = left.crowd.body(**LONG, stream_mode="custom", stream_resumable=True)
+        stream = client.runs.stream(thread_id, **body)
+        while stream is not None:
+            stream = await _read(client, thread_id, stream, left.followed)
+
+
+async def _read(client: Any, thread_id: str, stream: Any, parts: list[Any]) -> Any:
+    """Read a stream; where the SDK gave up because the restart took long, return the next one."""
+    try:
+        async for part in stream:
+            parts.append(part)
+    except httpx.TransportError:
+        await asyncio.sleep(0.2)
+        run_id = parts[0].data["run_id"]
+        return client.runs.join_stream(thread_id, run_id, last_event_id=parts[-1].id)
+    return None
+
+
+def _wait_for_long_runs(left: Aftermath, processes: int, timeout_s: float = 20) -> None:
+    """Wait until both long runs have been seen in that many server processes."""
+    until = time.monotonic() + timeout_s
+    for run_id in (left.joined["run_id"], left.followed[0].data["run_id"]):
+        while len({mark.pid for mark in left.marks if mark.run_id == run_id}) < processes:
+            assert time.monotonic() < until, left.server.log
+            time.sleep(0.05)
+
+
+def _drain(left: Aftermath, timeout_s: float = 40) -> None:
+    until = time.monotonic() + timeout_s
+    final = ", ".join(f"'{status}'" for status in FINAL)
+    open_runs = f"select count(*) from runs where status not in ({final})"
+    while left.query(open_runs) != [(0,)]:
+        assert time.monotonic() < until, left.query("select status, count(*) from runs group by 1")
+        time.sleep(0.1)

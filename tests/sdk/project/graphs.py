@@ -1,0 +1,80 @@
+"""Graphs that show what the examples do not: parallel questions, and what a node is told."""
+
+import asyncio
+import operator
+from dataclasses import dataclass
+from typing import Annotated, Any, TypedDict
+
+from langgraph.config import get_config
+from langgraph.graph import START, StateGraph
+from langgraph.runtime import Runtime
+from langgraph.types import interrupt
+
+
+class Answers(TypedDict, total=False):
+    answers: Annotated[list[str], operator.add]
+
+
+async def left(state: Answers) -> Answers:
+    return {"answers": [f"left={interrupt('left?')}"]}
+
+
+async def right(state: Answers) -> Answers:
+    return {"answers": [f"right={interrupt('right?')}"]}
+
+
+two_questions = (
+    StateGraph(Answers)
+    .add_node("left", left)
+    .add_node("right", right)
+    .add_edge(START, "left")
+    .add_edge(START, "right")
+    .compile(name="two_questions")
+)
+
+
+@dataclass
+class Wishes:
+    tone: str = "plain"
+    length: int = 1
+
+
+class Told(TypedDict, total=False):
+    context: Any
+    options: dict[str, Any]
+    about: dict[str, Any]
+    tags: list[str]
+    recursion_limit: int
+
+
+async def tell(state: Told, runtime: Runtime[Wishes]) -> Told:
+    config = get_config()
+    return {
+        "context": runtime.context,
+        "options": {k: v for k, v in config["configurable"].items() if k[:2] != "__"},
+        "about": config["metadata"],
+        "tags": config.get("tags", []),
+        "recursion_limit": config.get("recursion_limit", 0),
+    }
+
+
+reflect = (
+    StateGraph(Told, context_schema=Wishes)
+    .add_node("tell", tell)
+    .add_edge(START, "tell")
+    .compile(name="reflect")
+)
+
+
+class Tally(TypedDict, total=False):
+    names: Annotated[list[str], operator.add]
+    name: str
+    sleep_s: float
+
+
+async def count(state: Tally) -> Tally:
+    await asyncio.sleep(state.get("sleep_s", 0))
+    return {"names": [state["name"]]}
+
+
+tally = StateGraph(Tally).add_node("count", count).add_edge(START, "count").compile(name="tally")
