@@ -15,6 +15,7 @@ from graphstead.engine.callers import Caller, user_of
 from graphstead.problems import BadRequest
 from graphstead.storage.base import AssistantRow, Json, ThreadRow
 
+RESUMING = "__pregel_resuming"
 RESERVED_METADATA = frozenset({"thread_id", "run_id", "cron_id", "assistant_id"})
 RESERVED_CONFIGURABLE = frozenset(
     {
@@ -53,12 +54,17 @@ def open_metadata(metadata: Mapping[str, Any]) -> Json:
 
 
 def open_configurable(configurable: Mapping[str, Any]) -> Json:
-    """Return the client's configurable without reserved and internal (`__`) keys."""
-    return {
-        key: value
-        for key, value in configurable.items()
-        if key not in RESERVED_CONFIGURABLE and not key.startswith("__")
-    }
+    """Return the client's configurable without reserved and internal (`__`) keys.
+
+    `__pregel_resuming` passes: a RemoteGraph sends it when the graph around it is resumed, and
+    without it the remote run would begin anew instead of going on.
+    """
+    return {key: value for key, value in configurable.items() if _is_open(key)}
+
+
+def _is_open(key: str) -> bool:
+    internal = key.startswith("__") and key != RESUMING
+    return key not in RESERVED_CONFIGURABLE and not internal
 
 
 def refuse_both(config: Mapping[str, Any], context: Mapping[str, Any] | None) -> None:
