@@ -6,7 +6,7 @@ from typing import Any
 
 from graphstead.contract.answers import EventStream, KeepAliveJson, Reply
 from graphstead.contract.auth import Caller
-from graphstead.contract.exchange import Disconnected
+from graphstead.contract.exchange import Disconnected, Headers
 from graphstead.engine import Engine
 from graphstead.engine.runs import Asked, places, run_body
 
@@ -18,9 +18,11 @@ async def run_stateless_runs_post(
     caller: Caller,
     request_id: str,
     idempotency_key: str | None,
+    headers: Headers,
 ) -> Reply:
     """Create a background run."""
-    made = await engine.runs.create(body, Asked(caller, request_id, idempotency_key))
+    asked = Asked(caller, request_id, idempotency_key, headers)
+    made = await engine.runs.create(body, asked)
     return Reply(run_body(made.run), places(made, stateless=True))
 
 
@@ -31,9 +33,11 @@ async def run_batch_stateless_runs_post(
     caller: Caller,
     request_id: str,
     idempotency_key: str | None,
+    headers: Headers,
 ) -> Reply:
     """Create runs in one transaction, in the order of the array."""
-    made = await engine.runs.create_batch(body, Asked(caller, request_id, idempotency_key))
+    asked = Asked(caller, request_id, idempotency_key, headers)
+    made = await engine.runs.create_batch(body, asked)
     return Reply([run_body(run) for run in made.runs], made.headers)
 
 
@@ -44,10 +48,12 @@ async def wait_run_stateless_runs_wait_post(
     caller: Caller,
     request_id: str,
     idempotency_key: str | None,
+    headers: Headers,
     disconnected: Disconnected,
 ) -> KeepAliveJson:
     """Create a run and answer with its output."""
-    made = await engine.runs.create(body, Asked(caller, request_id, idempotency_key))
+    asked = Asked(caller, request_id, idempotency_key, headers)
+    made = await engine.runs.create(body, asked)
     leaving = body.get("on_disconnect") == "cancel"
     output = engine.streams.output(made.run, cancel_on_leave=leaving, gone=disconnected)
     return KeepAliveJson(output, places(made, stateless=False, then="join"))
@@ -60,10 +66,12 @@ async def stream_run_stateless_runs_stream_post(
     caller: Caller,
     request_id: str,
     idempotency_key: str | None,
+    headers: Headers,
     disconnected: Disconnected,
 ) -> EventStream:
     """Create a run and stream its events."""
-    made = await engine.runs.create(body, Asked(caller, request_id, idempotency_key))
+    asked = Asked(caller, request_id, idempotency_key, headers)
+    made = await engine.runs.create(body, asked)
     leaving = body.get("on_disconnect") == "cancel"
     frames = engine.streams.stream(made.run, gone=disconnected, cancel_on_leave=leaving)
     return EventStream(frames, places(made, stateless=True, then="stream"))

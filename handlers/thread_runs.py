@@ -6,7 +6,7 @@ from typing import Any
 
 from graphstead.contract.answers import EventStream, KeepAliveJson, Raw, Reply
 from graphstead.contract.auth import Caller
-from graphstead.contract.exchange import Disconnected
+from graphstead.contract.exchange import Disconnected, Headers
 from graphstead.engine import Engine
 from graphstead.engine.runs import Asked, places, project, run_body
 from graphstead.storage.base import CancelAction
@@ -20,9 +20,10 @@ async def create_run_threads__thread_id__runs_post(
     caller: Caller,
     request_id: str,
     idempotency_key: str | None,
+    headers: Headers,
 ) -> Reply:
     """Create a background run on a thread."""
-    asked = Asked(caller, request_id, idempotency_key)
+    asked = Asked(caller, request_id, idempotency_key, headers)
     made = await engine.runs.create(body, asked, thread_id=thread_id)
     return Reply(run_body(made.run), places(made, stateless=False))
 
@@ -35,10 +36,11 @@ async def wait_run_threads__thread_id__runs_wait_post(
     caller: Caller,
     request_id: str,
     idempotency_key: str | None,
+    headers: Headers,
     disconnected: Disconnected,
 ) -> KeepAliveJson:
     """Create a run on a thread and answer with its output."""
-    asked = Asked(caller, request_id, idempotency_key)
+    asked = Asked(caller, request_id, idempotency_key, headers)
     made = await engine.runs.create(body, asked, thread_id=thread_id)
     leaving = body.get("on_disconnect") == "cancel"
     output = engine.streams.output(made.run, cancel_on_leave=leaving, gone=disconnected)
@@ -53,10 +55,11 @@ async def stream_run_threads__thread_id__runs_stream_post(
     caller: Caller,
     request_id: str,
     idempotency_key: str | None,
+    headers: Headers,
     disconnected: Disconnected,
 ) -> EventStream:
     """Create a run on a thread and stream its events."""
-    asked = Asked(caller, request_id, idempotency_key)
+    asked = Asked(caller, request_id, idempotency_key, headers)
     made = await engine.runs.create(body, asked, thread_id=thread_id)
     leaving = body.get("on_disconnect") == "cancel"
     frames = engine.streams.stream(made.run, gone=disconnected, cancel_on_leave=leaving)

@@ -20,6 +20,7 @@ from graphstead.contract.middleware import CorsPolicy
 from graphstead.contract.resolve import HandlerResolver
 from graphstead.engine import Engine
 from graphstead.graphs import GraphSet, Project, load_graphs
+from graphstead.graphs.headers import header_rule
 from graphstead.problems import StartupError
 from graphstead.request_log import RequestLog
 from graphstead.settings import Settings
@@ -52,7 +53,7 @@ def create_app(settings: Settings, project: Project, *, run_worker: bool) -> Ser
     StartupError with every fault of graphs, database or contract.
     """
     graphs = load_graphs(project)
-    engine = _engine(settings, graphs, run_worker=run_worker)
+    engine = _engine(settings, project, graphs, run_worker=run_worker)
     drain = asyncio.Event()
     try:
         app = build_app(
@@ -84,12 +85,17 @@ def check_handlers() -> int:
 
 def open_engine(settings: Settings, project: Project, *, run_worker: bool) -> Engine:
     """Return an engine over the project's graphs and database, not yet started."""
-    return _engine(settings, load_graphs(project), run_worker=run_worker)
+    return _engine(settings, project, load_graphs(project), run_worker=run_worker)
 
 
-def _engine(settings: Settings, graphs: GraphSet, *, run_worker: bool) -> Engine:
-    storage = _storage(settings)
-    return Engine(storage=storage, graphs=graphs, settings=settings, run_worker=run_worker)
+def _engine(settings: Settings, project: Project, graphs: GraphSet, *, run_worker: bool) -> Engine:
+    return Engine(
+        storage=_storage(settings),
+        graphs=graphs,
+        settings=settings,
+        run_worker=run_worker,
+        header_rule=header_rule(project.raw),
+    )
 
 
 def _storage(settings: Settings) -> Storage:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import MutableMapping
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import MutableMapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from starlette.types import Receive, Scope
 
@@ -13,9 +13,10 @@ from graphstead.contract.auth import ANONYMOUS, Caller
 if TYPE_CHECKING:
     from graphstead.contract.compile import Operation
 
-__all__ = ["Disconnected", "Drain", "Exchange", "exchange_of"]
+__all__ = ["Disconnected", "Drain", "Exchange", "Headers", "exchange_of"]
 
 KEY = "contract"
+Headers: TypeAlias = Sequence[tuple[bytes, bytes]]
 
 
 class Drain(Protocol):
@@ -69,10 +70,19 @@ class Disconnected:
 class Exchange:
     """The state of one request: its id, its operation, its caller, what was decoded."""
 
-    __slots__ = ("arguments", "caller", "disconnected", "ignored", "operation", "request_id")
+    __slots__ = (
+        "arguments",
+        "caller",
+        "disconnected",
+        "headers",
+        "ignored",
+        "operation",
+        "request_id",
+    )
 
-    def __init__(self, request_id: str) -> None:
+    def __init__(self, request_id: str, headers: Headers = ()) -> None:
         self.request_id = request_id
+        self.headers = headers
         self.operation: Operation | None = None
         self.caller: Caller = ANONYMOUS
         self.arguments: dict[str, Any] = {}

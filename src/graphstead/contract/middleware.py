@@ -77,7 +77,7 @@ class EdgeMiddleware:
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
-        exchange = Exchange(_request_id(scope))
+        exchange = Exchange(_request_id(scope), scope["headers"])
         scope["extensions"] = {**(scope.get("extensions") or {}), KEY: exchange}
         if scope["type"] != "http":
             await self.app(scope, receive, send)

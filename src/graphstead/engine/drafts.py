@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from graphstead.engine.callers import Caller
@@ -30,6 +30,7 @@ class Draft:
     caller: Caller
     request_id: str
     requested_ms: int
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def after_s(self) -> float:
@@ -49,9 +50,9 @@ def check(body: Mapping[str, Any], *, stateless: bool) -> None:
 
     Raises NotImplementedYet for fields of later versions, BadRequest for a resume without a thread.
     """
-    for field, why in LATER_FIELDS.items():
-        if body.get(field):
-            raise NotImplementedYet(f"body.{field}: {why}")
+    for name, why in LATER_FIELDS.items():
+        if body.get(name):
+            raise NotImplementedYet(f"body.{name}: {why}")
     command = body.get("command") or {}
     if stateless and command.get("resume") is not None:
         raise BadRequest("body.command.resume: only a run on a thread can be resumed")

@@ -14,6 +14,7 @@ from graphstead.engine.system import System
 from graphstead.engine.threads import Threads
 from graphstead.engine.upkeep import Upkeep, UpkeepLimits
 from graphstead.engine.worker import Worker, WorkerLimits
+from graphstead.graphs.headers import HeaderRule
 from graphstead.graphs.host import GraphHost
 from graphstead.graphs.load import GraphSet
 from graphstead.storage.base import Storage
@@ -39,6 +40,7 @@ class Engine:
         graphs: GraphSet,
         settings: EngineLimits,
         run_worker: bool,
+        header_rule: HeaderRule | None = None,
         clock: Clock | None = None,
     ) -> None:
         self._storage = storage
@@ -50,7 +52,7 @@ class Engine:
         self._worker = Worker(worker_id, storage, graphs, settings, clock) if worker_id else None
         self.assistants = Assistants(storage, graphs)
         self.stops = RunStops(storage, clock)
-        self.runs = Runs(storage, self.assistants, clock)
+        self.runs = Runs(storage, self.assistants, clock, header_rule or HeaderRule())
         self.streams = RunStreams(storage, self.stops, clock, settings.heartbeat_s)
         self.threads = Threads(storage, self._host, clock)
         self.system = System(storage)

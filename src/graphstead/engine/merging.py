@@ -38,7 +38,7 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The ids that are forced into every run's `configurable`."""
+    """What is forced into every run's `configurable`: ids, caller, headers let through."""
 
     run_id: str
     thread_id: str
@@ -46,6 +46,7 @@ class Identity:
     requested_ms: int
     after_s: float
     caller: Caller
+    headers: Mapping[str, str]
 
 
 def open_metadata(metadata: Mapping[str, Any]) -> Json:
@@ -112,6 +113,7 @@ def _metadata(assistant: AssistantRow, thread: ThreadRow | None, config: Json, o
 def _forced(assistant: AssistantRow, who: Identity) -> Json:
     caller = who.caller
     return {
+        **who.headers,
         "langgraph_auth_user": user_of(caller),
         "langgraph_auth_user_id": caller.identity,
         "langgraph_auth_permissions": list(caller.permissions),

@@ -13,6 +13,7 @@ from graphstead.engine.clock import Clock
 from graphstead.engine.drafts import Draft
 from graphstead.engine.explain import explain
 from graphstead.engine.replays import Once
+from graphstead.graphs.headers import HeaderRule
 from graphstead.problems import Problem, ThreadNotFound
 from graphstead.storage.base import Json, RunRow, Storage, Tx
 
@@ -21,11 +22,12 @@ Bodies = Sequence[Mapping[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Who asks for a run, under which request id, and the key that makes it happen once."""
+    """Who asks, under which request id, the key that makes it happen once, and the headers."""
 
     caller: Caller
     request_id: str
     idempotency_key: str | None = None
+    headers: Sequence[tuple[bytes, bytes]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +46,11 @@ class Made:
 class Runs:
     """Creating and reading runs."""
 
-    def __init__(self, storage: Storage, assistants: Assistants, clock: Clock) -> None:
+    def __init__(
+        self, storage: Storage, assistants: Assistants, clock: Clock, header_rule: HeaderRule
+    ) -> None:
         self._storage = storage
+        self._header_rule = header_rule
         self._assistants = assistants
         self._clock = clock
 
@@ -93,6 +98,7 @@ class Runs:
             assistant_id=self._assistants.resolve(body["assistant_id"]),
             body=body,
             caller=asked.caller,
+            headers=self._header_rule.pick(asked.headers),
             request_id=asked.request_id,
             requested_ms=self._clock.now_ms(),
         )

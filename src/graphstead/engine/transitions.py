@@ -147,6 +147,7 @@ def _new_run(
         requested_ms=draft.requested_ms,
         after_s=draft.after_s,
         caller=draft.caller,
+        headers=draft.headers,
     )
     settled = settle(assistant, thread, draft.body, who)
     created_at = wire_time() if not draft.after_s else wire_time_of_ms(draft.start_ms)

@@ -130,6 +130,7 @@ class _Reading:
         dependencies = self._dependencies()
         env = self._env()
         self._warn_of_unknown("", self.raw, KNOWN_KEYS)
+        unsupported = tuple(self._unsupported())
         if self.faults:
             raise StartupError(self.faults)
         return Project(
@@ -140,8 +141,36 @@ class _Reading:
             env=env,
             raw=self.raw,
             warnings=tuple(self.warnings),
-            unsupported=tuple(key for key in self.raw if key in UNSUPPORTED_KEYS),
+            unsupported=unsupported,
         )
+
+    def _unsupported(self) -> Iterator[str]:
+        for key in self.raw:
+            if key == "http":
+                yield from self._unsupported_http()
+            elif key in UNSUPPORTED_KEYS:
+                yield key
+
+    def _unsupported_http(self) -> Iterator[str]:
+        """Name the members of `http` that are not honoured; check those that are."""
+        given = self.raw["http"]
+        if not isinstance(given, dict):
+            self._fault("http", f"expected an object, {_found(given)}")
+            return
+        headers = given.get("configurable_headers")
+        if headers is not None:
+            self._check_headers(headers)
+        yield from (f"http.{key}" for key in given if key != "configurable_headers")
+
+    def _check_headers(self, given: Any) -> None:
+        key = "http.configurable_headers"
+        if not isinstance(given, dict):
+            self._fault(key, f"expected an object with includes and excludes, {_found(given)}")
+            return
+        for name in ("includes", "excludes"):
+            patterns = given.get(name, [])
+            if not isinstance(patterns, list) or not all(isinstance(one, str) for one in patterns):
+                self._fault(f"{key}.{name}", f"expected a list of names, {_found(patterns)}")
 
     def _fault(self, key: str, expected: str) -> None:
         self.faults.append(f"{self.path}: {key}: {expected}")
