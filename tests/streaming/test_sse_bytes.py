@@ -145,10 +145,29 @@ def test_events_arrive_as_they_happen(server: Server) -> None:
     assert all(0.25 < later - earlier < 1.2 for earlier, later in pairwise(times))
 
 
-def test_a_client_that_asks_for_other_media_types_is_told_so(server: Server) -> None:
+@pytest.mark.parametrize("accepted", ["text/event-stream", "application/json", "*/*"])
+def test_a_stream_is_sent_whatever_the_client_says_it_accepts(
+    server: Server, accepted: str
+) -> None:
     body = {"assistant_id": "echo", "input": {}}
-    answer = server.post("/runs/stream", body, headers={"accept": "image/png"})
-    assert answer.status_code in (200, 406)
+    answer = server.post("/runs/stream", body, headers={"accept": accepted})
+    assert answer.headers["content-type"].startswith("text/event-stream")
+
+
+@pytest.mark.parametrize(("wish", "status"), [("cancel", "interrupted"), ("continue", "idle")])
+def test_a_run_nobody_waits_for_any_more_does_as_it_was_told(
+    server: Server, wish: str, status: str
+) -> None:
+    thread_id = new_thread(server)
+    given = {"assistant_id": "slow", "input": {"steps": 6, "sleep_s": 0.2}, "on_disconnect": wish}
+    with pytest.raises(httpx.ReadTimeout):
+        server.post(f"/threads/{thread_id}/runs/wait", given, timeout=0.5)
+    until = time.monotonic() + 20
+    while (thread := server.get(f"/threads/{thread_id}").json())["status"] == "busy":
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    assert thread["status"] == status
+    assert (thread["values"]["count"] == 6) == (wish == "continue")
 
 
 @pytest.fixture(scope="module")
