@@ -28,7 +28,7 @@ from graphstead.storage.base import Storage
 from graphstead.storage.errors import StorageError
 from graphstead.storage.sqlite import open_sqlite
 
-__all__ = ["ServedApp", "check_handlers", "create_app", "open_engine"]
+__all__ = ["ServedApp", "check_handlers", "create_app", "open_engine", "open_storage"]
 
 
 class ServedApp:
@@ -90,7 +90,7 @@ def open_engine(settings: Settings, project: Project, *, run_worker: bool) -> En
 
 def _engine(settings: Settings, project: Project, graphs: GraphSet, *, run_worker: bool) -> Engine:
     return Engine(
-        storage=_storage(settings),
+        storage=open_storage(settings),
         graphs=graphs,
         settings=settings,
         run_worker=run_worker,
@@ -98,7 +98,8 @@ def _engine(settings: Settings, project: Project, graphs: GraphSet, *, run_worke
     )
 
 
-def _storage(settings: Settings) -> Storage:
+def open_storage(settings: Settings) -> Storage:
+    """Open the database of these settings. Raises StartupError where it cannot be used."""
     path = settings.database_path
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
