@@ -209,6 +209,7 @@ def _array(parameter: Mapping[str, Any], kinds: Kinds, items: Kinds) -> Decode:
     exploded = parameter.get("explode", style == "form")
     separator = {"spaceDelimited": " ", "pipeDelimited": "|"}.get(style, ",")
     item, alone = scalar(items), scalar(kinds - {"array"})
+    may_be_empty = bool(parameter.get("allowEmptyValue"))
     or_scalar = bool(kinds - {"array", "object", "null"})
 
     def run(raw: list[str]) -> Any:
@@ -216,6 +217,8 @@ def _array(parameter: Mapping[str, Any], kinds: Kinds, items: Kinds) -> Decode:
             text = raw[0]
             if text.startswith("[") and text.endswith("]"):
                 return _bracketed(text)
+            if not text and may_be_empty:
+                return []
             if or_scalar:
                 return alone(text)
             raw = raw if exploded else text.split(separator)
