@@ -50,6 +50,7 @@ def server_options(settings: Settings) -> dict[str, Any]:
     return {
         "loop": "asyncio" if sys.platform == "win32" else "uvloop",
         "http": "httptools",
+        "ws": "none",
         "lifespan": "on",
         "log_config": None,
         "access_log": False,
