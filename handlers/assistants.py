@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from graphstead.contract.answers import Reply
+from graphstead.contract.auth import Caller
 from graphstead.engine import Engine
+from graphstead.engine.callers import Asked
 
 
 async def get_assistant_assistants__assistant_id__get(
@@ -21,3 +23,77 @@ async def search_assistants_assistants_search_post(
     """Find assistants."""
     found = await engine.assistants.search(body)
     return Reply(found.rows, found.headers)
+
+
+async def create_assistant_assistants_post(
+    *,
+    body: dict[str, Any],
+    engine: Engine,
+    caller: Caller,
+    request_id: str,
+    idempotency_key: str | None,
+) -> Reply:
+    """Create an assistant."""
+    made = await engine.assistants.create(body, Asked(caller, request_id, idempotency_key))
+    return Reply(made.body, made.headers)
+
+
+async def count_assistants_assistants_count_post(*, body: dict[str, Any], engine: Engine) -> int:
+    """Count assistants."""
+    return await engine.assistants.count(body)
+
+
+async def patch_assistant_assistants__assistant_id__patch(
+    *, assistant_id: str, body: dict[str, Any], engine: Engine
+) -> dict[str, Any]:
+    """Store a new version of an assistant."""
+    return await engine.assistants.patch(assistant_id, body)
+
+
+async def delete_assistant_assistants__assistant_id__delete(
+    *, assistant_id: str, delete_threads: bool, engine: Engine
+) -> None:
+    """Delete an assistant."""
+    await engine.assistants.delete(assistant_id, with_threads=delete_threads)
+
+
+async def get_assistant_versions_assistants__assistant_id__versions_get(
+    *, assistant_id: str, body: dict[str, Any], engine: Engine
+) -> list[dict[str, Any]]:
+    """List the versions of an assistant."""
+    return await engine.assistants.versions(assistant_id, body)
+
+
+async def set_latest_assistant_version_assistants__assistant_id__versions_post(
+    *, assistant_id: str, body: dict[str, Any], engine: Engine
+) -> dict[str, Any]:
+    """Make a version the current one."""
+    return await engine.assistants.set_latest(assistant_id, body["version"])
+
+
+async def get_assistant_graph_assistants__assistant_id__graph_get(
+    *, assistant_id: str, xray: bool | int, engine: Engine
+) -> Any:
+    """Draw the graph of an assistant."""
+    return await engine.assistants.drawing(assistant_id, xray)
+
+
+async def get_assistant_schemas_assistants__assistant_id__schemas_get(
+    *, assistant_id: str, engine: Engine
+) -> dict[str, Any]:
+    """Get the schemas of an assistant's graph."""
+    return await engine.assistants.schemas(assistant_id)
+
+
+async def get_assistant_subgraphs_assistants__assistant_id__subgraphs_get(
+    *, assistant_id: str, recurse: bool, engine: Engine
+) -> Any:
+    """Get the schemas of the graphs nested in an assistant's."""
+    return await engine.assistants.subgraphs(assistant_id, None, recurse)
+
+
+async def get_assistant_subgraphs_assistants__assistant_id__subgraphs__namespace__get(
+    *, assistant_id: str, namespace: str, recurse: bool, engine: Engine
+) -> Any:
+    """Get the schemas of one nested graph."""
+    return await engine.assistants.subgraphs(assistant_id, namespace, recurse)

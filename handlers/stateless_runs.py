@@ -8,7 +8,8 @@ from graphstead.contract.answers import EventStream, KeepAliveJson, Reply
 from graphstead.contract.auth import Caller
 from graphstead.contract.exchange import Disconnected, Headers
 from graphstead.engine import Engine
-from graphstead.engine.runs import Asked, places, run_body
+from graphstead.engine.callers import Asked
+from graphstead.engine.runs import places, run_body
 
 
 async def run_stateless_runs_post(

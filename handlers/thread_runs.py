@@ -8,7 +8,8 @@ from graphstead.contract.answers import EventStream, KeepAliveJson, Raw, Reply
 from graphstead.contract.auth import Caller
 from graphstead.contract.exchange import Disconnected, Headers
 from graphstead.engine import Engine
-from graphstead.engine.runs import Asked, places, project, run_body
+from graphstead.engine.callers import Asked
+from graphstead.engine.runs import places, project, run_body
 from graphstead.storage.base import CancelAction
 
 

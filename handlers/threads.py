@@ -7,7 +7,7 @@ from typing import Any
 from graphstead.contract.answers import EventStream, Raw, Reply
 from graphstead.contract.auth import Caller
 from graphstead.engine import Engine
-from graphstead.engine.runs import Asked
+from graphstead.engine.callers import Asked
 
 
 async def create_thread_threads_post(

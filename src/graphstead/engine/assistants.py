@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
-from graphstead.engine.clock import as_uuid, system_assistant_id, wire_time
-from graphstead.graphs.load import GraphSet
-from graphstead.problems import AssistantNotFound, GraphNotFound, NotFound
+from graphstead.engine import assistant_rows
+from graphstead.engine.assistant_graphs import AssistantGraphs
+from graphstead.engine.callers import Asked
+from graphstead.engine.clock import Clock, as_uuid, system_assistant_id, wire_time
+from graphstead.engine.replays import Once
+from graphstead.graphs.host import GraphHost
+from graphstead.problems import GraphNotFound, NotFound
 from graphstead.storage.base import AssistantFilter, AssistantRow, Json, Page, Storage, Tx
+
+THREADS_AT_ONCE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +36,22 @@ class Found:
         return headers
 
 
+@dataclass(frozen=True, slots=True)
+class Created:
+    """An assistant that was made, now or by an earlier request with the same key."""
+
+    body: Json
+    headers: Mapping[str, str]
+
+
 class Assistants:
     """Everything a client can ask of assistants."""
 
-    def __init__(self, storage: Storage, graphs: GraphSet) -> None:
+    def __init__(self, storage: Storage, host: GraphHost, clock: Clock) -> None:
+        graphs = host.graphs
         self._storage = storage
+        self._clock = clock
+        self._graphs_of = AssistantGraphs(host)
         self._graphs = graphs
         self._system = {system_assistant_id(graph_id): graph_id for graph_id in graphs.ids}
 
@@ -72,28 +90,106 @@ class Assistants:
 
     async def get(self, assistant_id: str) -> Json:
         """Get an assistant by id or graph name. Raises GraphNotFound, AssistantNotFound."""
+        return assistant_body(await self._row(assistant_id))
+
+    async def _row(self, assistant_id: str) -> AssistantRow:
         resolved = self.resolve(assistant_id)
-        row = await self._storage.read(lambda tx: tx.assistants.get(resolved))
-        if row is None:
-            raise AssistantNotFound(assistant_id)
+        return await self._storage.read(lambda tx: assistant_rows.existing(tx, resolved))
+
+    async def create(self, body: Mapping[str, Any], asked: Asked) -> Created:
+        """Store a new assistant; an existing one is returned with `if_exists: do_nothing`.
+
+        Raises NotFound for an unknown graph, Conflict for a taken id, BadRequest.
+        """
+        self._served(body["graph_id"])
+        row = assistant_rows.new_row(body, as_uuid(body.get("assistant_id") or "") or str(uuid4()))
+        keep = body.get("if_exists") == "do_nothing"
+        scope = f"assistants {asked.caller.identity}"
+        once = Once(scope, asked.idempotency_key, body, self._clock)
+
+        def insert(tx: Tx) -> Json:
+            return assistant_body(assistant_rows.insert(tx, row, keep=keep))
+
+        made = await self._storage.write(lambda tx: once.act(tx, insert, _as_it_is, _as_it_is))
+        return Created(made, once.headers)
+
+    async def patch(self, assistant_id: str, body: Mapping[str, Any]) -> Json:
+        """Store a new version and make it current. Raises AssistantNotFound, NotFound."""
+        self._served(body.get("graph_id"))
+        resolved = self.resolve(assistant_id)
+        row = await self._storage.write(lambda tx: assistant_rows.patch(tx, resolved, body))
         return assistant_body(row)
+
+    async def set_latest(self, assistant_id: str, version: int) -> Json:
+        """Make a stored version the current one. Raises AssistantNotFound, NotFound."""
+        resolved = self.resolve(assistant_id)
+        row = await self._storage.write(lambda tx: assistant_rows.set_latest(tx, resolved, version))
+        return assistant_body(row)
+
+    async def versions(self, assistant_id: str, body: Mapping[str, Any]) -> list[Json]:
+        """List stored versions, newest first. Raises NotFound for an empty page."""
+        resolved, page, metadata = self.resolve(assistant_id), page_of(body), body.get("metadata")
+        rows = await self._storage.read(lambda tx: tx.assistants.versions(resolved, metadata, page))
+        if not rows:
+            raise NotFound(f"Assistant '{assistant_id}' has no such versions")
+        return [_version_body(row) for row in rows]
+
+    async def delete(self, assistant_id: str, *, with_threads: bool) -> None:
+        """Delete an assistant, its versions and runs; `with_threads` also what it worked on.
+
+        Raises AssistantNotFound.
+        """
+        resolved, clock = self.resolve(assistant_id), self._clock
+
+        def remove(tx: Tx) -> None:
+            assistant_rows.delete(tx, resolved)
+            assistant_rows.stop_runs(tx, resolved, clock)
+
+        await self._storage.write(remove)
+        while with_threads and await self._delete_threads(resolved) == THREADS_AT_ONCE:
+            continue
+
+    async def _delete_threads(self, assistant_id: str) -> int:
+        clock = self._clock
+        return await self._storage.write(
+            lambda tx: assistant_rows.delete_threads(tx, assistant_id, clock, THREADS_AT_ONCE)
+        )
+
+    async def count(self, body: Mapping[str, Any]) -> int:
+        """Count what a search with these filters finds. Raises NotFound for an unknown graph."""
+        match = self._match(body)
+        return await self._storage.read(lambda tx: tx.assistants.count(match))
+
+    async def drawing(self, assistant_id: str, xray: bool | int) -> Any:
+        """Draw the assistant's graph. Raises AssistantNotFound."""
+        return await self._graphs_of.drawing(await self._row(assistant_id), xray)
+
+    async def schemas(self, assistant_id: str) -> Json:
+        """Return the schemas of the assistant's graph. Raises AssistantNotFound."""
+        return await self._graphs_of.schemas(await self._row(assistant_id))
+
+    async def subgraphs(self, assistant_id: str, namespace: str | None, recurse: bool) -> Any:
+        """Return the schemas of nested graphs by namespace. Raises AssistantNotFound."""
+        return await self._graphs_of.subgraphs(await self._row(assistant_id), namespace, recurse)
 
     async def search(self, body: Mapping[str, Any]) -> Found:
         """Find assistants: filters graph_id, name (part of it), metadata; newest first by default.
 
         Raises NotFound for the id of a graph that is not served here.
         """
-        match = AssistantFilter(
-            graph_id=self._served(body.get("graph_id")),
-            name=body.get("name"),
-            metadata=body.get("metadata"),
-        )
-        page = page_of(body)
+        match, page = self._match(body), page_of(body)
         rows, total = await self._storage.read(
             lambda tx: (tx.assistants.search(match, page), tx.assistants.count(match))
         )
         chosen = frozenset(body.get("select") or ())
         return found([_selected(assistant_body(row), chosen) for row in rows], total, page)
+
+    def _match(self, body: Mapping[str, Any]) -> AssistantFilter:
+        return AssistantFilter(
+            graph_id=self._served(body.get("graph_id")),
+            name=body.get("name"),
+            metadata=body.get("metadata"),
+        )
 
     def _served(self, graph_id: str | None) -> str | None:
         if graph_id is not None and graph_id not in self._graphs.ids:
@@ -136,3 +232,13 @@ def assistant_body(row: AssistantRow) -> Json:
         "version": row.version,
         "description": row.description,
     }
+
+
+def _version_body(row: AssistantRow) -> Json:
+    body = assistant_body(row)
+    del body["updated_at"]
+    return body
+
+
+def _as_it_is(body: Json) -> Json:
+    return body

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 
@@ -20,6 +21,16 @@ class Caller(Protocol):
 
     @property
     def extras(self) -> Mapping[str, Any]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Who asks, under which request id, the key that makes it happen once, and the headers."""
+
+    caller: Caller
+    request_id: str
+    idempotency_key: str | None = None
+    headers: Sequence[tuple[bytes, bytes]] = ()
 
 
 def user_of(caller: Caller) -> dict[str, Any] | None:

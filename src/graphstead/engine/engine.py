@@ -11,12 +11,14 @@ from graphstead.engine.run_stops import RunStops
 from graphstead.engine.run_streams import RunStreams
 from graphstead.engine.runs import Runs
 from graphstead.engine.system import System
+from graphstead.engine.thread_rows import default_ttl
 from graphstead.engine.threads import Threads
 from graphstead.engine.upkeep import Upkeep, UpkeepLimits
 from graphstead.engine.worker import Worker, WorkerLimits
 from graphstead.graphs.headers import HeaderRule
 from graphstead.graphs.host import GraphHost
 from graphstead.graphs.load import GraphSet
+from graphstead.graphs.thread_ttl import ThreadTtl
 from graphstead.storage.base import Storage
 
 
@@ -41,6 +43,7 @@ class Engine:
         settings: EngineLimits,
         run_worker: bool,
         header_rule: HeaderRule | None = None,
+        thread_ttl: ThreadTtl | None = None,
         clock: Clock | None = None,
     ) -> None:
         self._storage = storage
@@ -48,13 +51,14 @@ class Engine:
         clock = clock or SystemClock()
         worker_id = clock.new_id() if run_worker else None
         self._host = GraphHost(graphs)
-        self._upkeep = Upkeep(worker_id, storage, settings, clock)
+        self._upkeep = Upkeep(worker_id, storage, settings, clock, thread_ttl)
         self._worker = Worker(worker_id, storage, graphs, settings, clock) if worker_id else None
-        self.assistants = Assistants(storage, graphs)
+        self.assistants = Assistants(storage, self._host, clock)
         self.stops = RunStops(storage, clock)
-        self.runs = Runs(storage, self.assistants, clock, header_rule or HeaderRule())
+        ttl = default_ttl(thread_ttl)
+        self.runs = Runs(storage, self.assistants, clock, header_rule or HeaderRule(), ttl)
         self.streams = RunStreams(storage, self.stops, clock, settings.heartbeat_s)
-        self.threads = Threads(storage, self._host, clock)
+        self.threads = Threads(storage, self._host, clock, ttl)
         self.system = System(storage)
 
     async def start(self) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from graphstead.engine import drafts, transitions
 from graphstead.engine.assistants import Assistants
-from graphstead.engine.callers import Caller
+from graphstead.engine.callers import Asked
 from graphstead.engine.clock import Clock
 from graphstead.engine.drafts import Draft
 from graphstead.engine.explain import explain
@@ -18,16 +18,6 @@ from graphstead.problems import Problem, ThreadNotFound
 from graphstead.storage.base import Json, RunRow, Storage, Tx
 
 Bodies = Sequence[Mapping[str, Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """Who asks, under which request id, the key that makes it happen once, and the headers."""
-
-    caller: Caller
-    request_id: str
-    idempotency_key: str | None = None
-    headers: Sequence[tuple[bytes, bytes]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +37,18 @@ class Runs:
     """Creating and reading runs."""
 
     def __init__(
-        self, storage: Storage, assistants: Assistants, clock: Clock, header_rule: HeaderRule
+        self,
+        storage: Storage,
+        assistants: Assistants,
+        clock: Clock,
+        header_rule: HeaderRule,
+        thread_ttl: Json | None = None,
     ) -> None:
         self._storage = storage
         self._header_rule = header_rule
         self._assistants = assistants
         self._clock = clock
+        self._thread_ttl = thread_ttl
 
     async def create(
         self, body: Mapping[str, Any], asked: Asked, *, thread_id: str | None = None
@@ -101,6 +97,7 @@ class Runs:
             headers=self._header_rule.pick(asked.headers),
             request_id=asked.request_id,
             requested_ms=self._clock.now_ms(),
+            thread_ttl=self._thread_ttl,
         )
 
     async def explained(self, thread_id: str, run_id: str) -> Json:

@@ -8,10 +8,10 @@ from typing import Any
 
 from graphstead.engine import thread_life, thread_rows
 from graphstead.engine.assistants import Found, found
+from graphstead.engine.callers import Asked
 from graphstead.engine.checkpoints import Saver
 from graphstead.engine.clock import Clock
 from graphstead.engine.replays import Once
-from graphstead.engine.runs import Asked
 from graphstead.engine.thread_rows import thread_body
 from graphstead.engine.thread_search import filter_of, found_body, thread_page
 from graphstead.engine.thread_states import ThreadStates
@@ -34,8 +34,11 @@ class Created:
 class Threads:
     """Everything a client can ask of threads; `states` and `writes` are about their states."""
 
-    def __init__(self, storage: Storage, host: GraphHost, clock: Clock) -> None:
+    def __init__(
+        self, storage: Storage, host: GraphHost, clock: Clock, ttl: Json | None = None
+    ) -> None:
         self._storage = storage
+        self._ttl = ttl
         self._clock = clock
         self._serde = Saver(storage).serde
         self.states = ThreadStates(storage, host)
@@ -57,7 +60,7 @@ class Threads:
         return Created(await self._storage.write(act), once.headers)
 
     async def _creation(self, body: Mapping[str, Any]) -> Callable[[Tx], ThreadRow]:
-        row = thread_rows.new_row(body, self._clock)
+        row = thread_rows.new_row(body, self._clock, self._ttl)
         keep = body.get("if_exists") == "do_nothing"
         if body.get("supersteps"):
             return await self.writes.creation(row, body["supersteps"], keep=keep)

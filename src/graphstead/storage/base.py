@@ -214,6 +214,8 @@ class Assistants(Protocol):
     def versions(self, assistant_id: str, metadata: Json | None, page: Page) -> list[AssistantRow]:
         """List stored versions, newest first."""
 
+    def version(self, assistant_id: str, version: int) -> AssistantRow | None: ...
+
     def delete(self, assistant_id: str) -> bool: ...
 
 
@@ -246,6 +248,15 @@ class Threads(Protocol):
     def count(self, match: ThreadFilter) -> int: ...
     def expired(self, now_ms: int, limit: int) -> list[str]:
         """List the ids of threads whose `expires_ms` has come, the longest overdue first."""
+
+    def with_history(self, before: str, limit: int) -> list[str]:
+        """List resting threads, oldest state first, whose state changed before and after a trim.
+
+        A thread that was never trimmed counts; a busy one does not.
+        """
+
+    def mark_trimmed(self, thread_id: str) -> None:
+        """Leave the thread out of `with_history` until `set_state`."""
 
     def delete(self, thread_id: str) -> bool:
         """Delete the thread's row alone; runs and checkpoints are the caller's to delete."""

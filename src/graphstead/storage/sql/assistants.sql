@@ -86,6 +86,11 @@ where assistant_id = :assistant_id
     and (:metadata is null or json_contains(metadata, :metadata))
 order by version desc limit :limit offset :offset;
 
+-- name: assistants.version
+-- Get one stored version of an assistant.
+select {assistants.columns} from assistant_versions
+where assistant_id = :assistant_id and version = :version;
+
 -- name: assistants.delete
 -- Delete an assistant.
 delete from assistants where assistant_id = :assistant_id;

@@ -62,6 +62,10 @@ class SqliteAssistants:
         )
         return [_assistant(row) for row in rows]
 
+    def version(self, assistant_id: str, version: int) -> AssistantRow | None:
+        row = self._sql.row("assistants.version", assistant_id=assistant_id, version=version)
+        return _assistant(row) if row else None
+
     def delete(self, assistant_id: str) -> bool:
         self._sql.execute("assistants.delete_versions", assistant_id=assistant_id)
         return self._sql.execute("assistants.delete", assistant_id=assistant_id) > 0

@@ -1,0 +1,50 @@
+"""What the graph behind an assistant looks like: drawing, schemas, subgraphs."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from graphstead.graphs.drawing import draw
+from graphstead.graphs.host import GraphHost
+from graphstead.graphs.schemas import describe, describe_subgraphs
+from graphstead.storage.base import AssistantRow, Json
+
+T = TypeVar("T")
+
+
+class AssistantGraphs:
+    """Reads graphs on the host's loop, made with the assistant's settings."""
+
+    def __init__(self, host: GraphHost) -> None:
+        self._host = host
+
+    async def drawing(self, row: AssistantRow, xray: bool | int) -> Any:
+        """Return nodes and edges; `xray` opens all levels of subgraphs, or as many."""
+        return await self._with(row, lambda graph: draw(graph, xray=xray))
+
+    async def schemas(self, row: AssistantRow) -> Json:
+        """Return the five schemas and the graph's id."""
+
+        async def described(graph: Any) -> Json:
+            return {"graph_id": row.graph_id, **describe(graph)}
+
+        return await self._with(row, described)
+
+    async def subgraphs(self, row: AssistantRow, namespace: str | None, recurse: bool) -> Any:
+        """Map the namespaces of nested graphs to their schemas."""
+
+        async def described(graph: Any) -> Any:
+            return describe_subgraphs(graph, namespace=namespace, recurse=recurse)
+
+        return await self._with(row, described)
+
+    async def _with(self, row: AssistantRow, read: Callable[[Any], Awaitable[T]]) -> T:
+        async def opened() -> T:
+            config = {"configurable": row.config.get("configurable") or {}}
+            graphs = self._host.graphs
+            made = graphs.open(row.graph_id, config, access="assistants.read", checkpointer=None)
+            async with made as graph:
+                return await read(graph)
+
+        return await self._host.call(opened)

@@ -1,0 +1,119 @@
+"""Assistants inside a transaction: new ones, new versions, going back to one, deletion."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from graphstead.engine import thread_life, transitions
+from graphstead.engine.clock import Clock, wire_time
+from graphstead.engine.merging import open_configurable, open_metadata, refuse_both
+from graphstead.problems import AssistantNotFound, Conflict, NotFound
+from graphstead.storage.base import AssistantRow, Json, Page, ThreadFilter, Tx
+
+AT_ONCE = 1_000
+UNTITLED = "Untitled"
+
+
+def new_row(body: Mapping[str, Any], assistant_id: str) -> AssistantRow:
+    """Return the first version of an assistant. Raises BadRequest for both config and context."""
+    config, context = _settings(body, {}, {})
+    now = wire_time()
+    return AssistantRow(
+        assistant_id=assistant_id,
+        graph_id=body["graph_id"],
+        name=body.get("name") or UNTITLED,
+        description=body.get("description"),
+        config=config,
+        context=context,
+        metadata=open_metadata(body.get("metadata") or {}),
+        version=1,
+        created_at=now,
+        updated_at=now,
+    )
+
+
+def insert(tx: Tx, row: AssistantRow, *, keep: bool) -> AssistantRow:
+    """Store a new assistant; with `keep` return the one that is there. Raises Conflict."""
+    if tx.assistants.insert(row):
+        return row
+    existing = tx.assistants.get(row.assistant_id)
+    if existing is None or not keep:
+        raise Conflict(f"Assistant '{row.assistant_id}' already exists")
+    return existing
+
+
+def existing(tx: Tx, assistant_id: str) -> AssistantRow:
+    """Get an assistant. Raises AssistantNotFound."""
+    row = tx.assistants.get(assistant_id)
+    if row is None:
+        raise AssistantNotFound(assistant_id)
+    return row
+
+
+def patch(tx: Tx, assistant_id: str, body: Mapping[str, Any]) -> AssistantRow:
+    """Store a new version, one above the highest there is, and make it the current one."""
+    row = existing(tx, assistant_id)
+    highest = tx.assistants.versions(assistant_id, None, Page(limit=1))
+    config, context = _settings(body, row.config, row.context)
+    changed = replace(
+        row,
+        graph_id=body.get("graph_id", row.graph_id),
+        name=body.get("name", row.name),
+        description=body.get("description", row.description),
+        config=config,
+        context=context,
+        metadata={**row.metadata, **open_metadata(body.get("metadata") or {})},
+        version=max(row.version, *(one.version for one in highest)) + 1,
+        updated_at=wire_time(),
+    )
+    tx.assistants.replace(changed)
+    return changed
+
+
+def _settings(body: Mapping[str, Any], config: Json, context: Json) -> tuple[Json, Json]:
+    """Return config and context after the body's: each replaces its own and mirrors the other."""
+    asked, given = body.get("config"), body.get("context")
+    refuse_both(asked or {}, given)
+    if given is not None:
+        given = open_configurable(given)
+        return {**(config if asked is None else asked), "configurable": given}, given
+    if asked is None:
+        return config, context
+    configurable = open_configurable(asked.get("configurable") or {})
+    mirrored = {**asked, "configurable": configurable} if "configurable" in asked else dict(asked)
+    return mirrored, configurable
+
+
+def set_latest(tx: Tx, assistant_id: str, version: int) -> AssistantRow:
+    """Make a stored version the current one. Raises AssistantNotFound, NotFound."""
+    row = existing(tx, assistant_id)
+    chosen = tx.assistants.version(assistant_id, version)
+    if chosen is None:
+        raise NotFound(f"Assistant '{assistant_id}' has no version {version}")
+    current = replace(chosen, created_at=row.created_at, updated_at=wire_time())
+    tx.assistants.replace(current)
+    return current
+
+
+def delete(tx: Tx, assistant_id: str) -> None:
+    """Delete an assistant with all its versions. Raises AssistantNotFound."""
+    if not tx.assistants.delete(assistant_id):
+        raise AssistantNotFound(assistant_id)
+
+
+def stop_runs(tx: Tx, assistant_id: str, clock: Clock) -> None:
+    """Interrupt what the assistant still has pending or running."""
+    for run in tx.runs.by_status(("pending", "running"), AT_ONCE):
+        if run.assistant_id == assistant_id:
+            transitions.ask_to_stop(tx, run, "interrupt", clock)
+
+
+def delete_threads(tx: Tx, assistant_id: str, clock: Clock, limit: int) -> int:
+    """Delete up to `limit` threads whose metadata names the assistant; returns how many."""
+    match = ThreadFilter(metadata={"assistant_id": assistant_id})
+    threads = tx.threads.search(match, Page(limit=limit, sort_by="updated_at"))
+    for thread in threads:
+        thread_life.delete(tx, thread.thread_id, clock)
+    return len(threads)
