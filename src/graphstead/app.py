@@ -95,6 +95,7 @@ def _engine(settings: Settings, project: Project, graphs: GraphSet, *, run_worke
         settings=settings,
         run_worker=run_worker,
         header_rule=header_rule(project.raw),
+        thread_ttl=project.thread_ttl,
     )
 
 

@@ -122,6 +122,13 @@ class Settings(BaseSettings):
         "RESUMABLE_STREAM_TTL_SECONDS",
         ge=0,
     )
+    history_days: int = _setting(
+        30,
+        "Days without a change after which a thread keeps its newest state alone; 0: never.",
+        "GRAPHSTEAD_HISTORY_DAYS",
+        ge=0,
+        le=36_500,
+    )
     default_recursion_limit: int = _setting(
         10011,
         "Steps a graph may take when the run names no limit.",

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from graphstead.graphs import GraphSource, Project, load_project
+from graphstead.graphs.thread_ttl import ThreadTtl
 from graphstead.problems import StartupError
 
 GRAPHS = {"agent": "./agent.py:graph"}
@@ -66,6 +67,38 @@ def test_keys_this_version_cannot_honour_are_listed(tmp_path: Path) -> None:
     project = load(tmp_path, auth={"path": "./auth.py:auth"}, store={}, python_version="3.11")
     assert project.unsupported == ("auth", "store")
     assert project.warnings == ()
+
+
+def test_the_time_to_live_of_threads_is_read(tmp_path: Path) -> None:
+    ttl = {"strategy": "keep_latest", "default_ttl": 90, "sweep_interval_minutes": 5}
+    project = load(tmp_path, checkpointer={"ttl": {**ttl, "sweep_limit": 7}})
+    assert project.thread_ttl == ThreadTtl("keep_latest", 90.0, 5.0, 7)
+    assert load(tmp_path, checkpointer={"ttl": {}}).thread_ttl == ThreadTtl()
+    assert load(tmp_path).thread_ttl is None
+    assert (project.unsupported, project.warnings) == ((), ())
+
+
+def test_what_else_a_checkpointer_asks_for_is_listed(tmp_path: Path) -> None:
+    wanted = {"backend": "mongo", "uri": "x", "ttl": {"default_tll": 1}}
+    project = load(tmp_path, checkpointer=wanted)
+    assert project.unsupported == ("checkpointer.backend", "checkpointer.uri")
+    assert "checkpointer.ttl.default_tll: unknown key" in project.warnings[0]
+    assert load(tmp_path, checkpointer={"backend": "default"}).unsupported == ()
+
+
+def test_a_time_to_live_that_means_nothing_is_refused(tmp_path: Path) -> None:
+    ttl = {"strategy": "burn", "default_ttl": 0, "sweep_interval_minutes": "5", "sweep_limit": 0}
+    config = make_config(tmp_path, dependencies=["."], graphs=GRAPHS, checkpointer={"ttl": ttl})
+    assert faults_of(config) == [
+        "FILE: checkpointer.ttl.strategy: expected delete or keep_latest, found 'burn'",
+        "FILE: checkpointer.ttl.sweep_limit: expected a whole number from 1, found 0",
+        "FILE: checkpointer.ttl.default_ttl: expected minutes up to a century, found 0",
+        "FILE: checkpointer.ttl.sweep_interval_minutes: expected minutes, found '5'",
+    ]
+    config = make_config(tmp_path, dependencies=["."], graphs=GRAPHS, checkpointer={"ttl": 5})
+    assert faults_of(config) == ["FILE: checkpointer.ttl: expected an object, found a number"]
+    config = make_config(tmp_path, dependencies=["."], graphs=GRAPHS, checkpointer=5)
+    assert faults_of(config) == ["FILE: checkpointer: expected an object, found a number"]
 
 
 def test_unknown_keys_are_warned_of_with_the_nearest_name(tmp_path: Path) -> None:

@@ -21,7 +21,10 @@ LATER_FIELDS = {
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """One run as asked for: `thread_id` is None for a stateless run."""
+    """One run as asked for: `thread_id` is None for a stateless run.
+
+    `thread_ttl` is the time to live of a thread that is made for it.
+    """
 
     run_id: str
     thread_id: str | None
@@ -30,6 +33,7 @@ class Draft:
     caller: Caller
     request_id: str
     requested_ms: int
+    thread_ttl: Json | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
 
     @property

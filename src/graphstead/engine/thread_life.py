@@ -91,6 +91,22 @@ def trim(tx: Tx, serde: SerializerProtocol, thread_id: str) -> None:
     roots = {row.checkpoint_id for row in rows if not row.checkpoint_ns}
     spent = {row.checkpoint_ns for row in rows if _is_spent(row, roots)}
     tx.checkpoints.delete_namespaces(thread_id, sorted(spent))
+    tx.threads.mark_trimmed(thread_id)
+
+
+def forget_history(tx: Tx, serde: SerializerProtocol, thread_id: str, before: str) -> bool:
+    """Trim a thread at rest whose state has not changed since `before`, a wire timestamp.
+
+    A busy one is marked as if it had been trimmed: the end of its run marks it anew.
+    """
+    row = tx.threads.lock(thread_id)
+    if row is None or row.state_updated_at >= before:
+        return False
+    if tx.runs.has_active(thread_id):
+        tx.threads.mark_trimmed(thread_id)
+        return False
+    trim(tx, serde, thread_id)
+    return True
 
 
 def _is_spent(row: CheckpointRow, roots: set[str]) -> bool:

@@ -12,15 +12,16 @@ from typing import Any
 
 from graphstead.engine.clock import Clock, wire_time, wire_time_of_ms
 from graphstead.engine.merging import open_metadata
+from graphstead.graphs.thread_ttl import ThreadTtl
 from graphstead.problems import ThreadExists, ThreadNotFound
 from graphstead.storage.base import Json, ThreadRow, Tx
 
 MINUTE_MS = 60_000
 
 
-def new_row(body: Mapping[str, Any], clock: Clock) -> ThreadRow:
-    """Return the row of a thread to be created from a request body."""
-    now, ttl = wire_time(), stored_ttl(body.get("ttl"))
+def new_row(body: Mapping[str, Any], clock: Clock, default: Json | None = None) -> ThreadRow:
+    """Return the row of a thread to be created from a request body; its `ttl` goes first."""
+    now, ttl = wire_time(), stored_ttl(body["ttl"]) if "ttl" in body else default
     return ThreadRow(
         thread_id=body.get("thread_id") or clock.new_id(),
         status="idle",
@@ -93,6 +94,13 @@ def stored_ttl(asked: Mapping[str, Any] | None) -> Json | None:
     if not asked or asked.get("ttl") is None:
         return None
     return {"strategy": asked.get("strategy") or "delete", "ttl_minutes": asked["ttl"]}
+
+
+def default_ttl(asked: ThreadTtl | None) -> Json | None:
+    """Return what langgraph.json gives new threads, as it is stored."""
+    if asked is None or asked.minutes is None:
+        return None
+    return {"strategy": asked.strategy, "ttl_minutes": asked.minutes}
 
 
 def expiry_ms(ttl: Json | None, from_ms: int) -> int | None:

@@ -19,6 +19,7 @@ import orjson
 from graphstead.engine.clock import Clock, wire_time, wire_time_of_ms
 from graphstead.engine.drafts import Draft, kwargs_of
 from graphstead.engine.merging import Identity, open_metadata, settle, thread_config
+from graphstead.engine.thread_rows import expiry_ms
 from graphstead.problems import AssistantNotFound, RunNotFound, ThreadBusy, ThreadNotFound
 from graphstead.storage.base import (
     AssistantRow,
@@ -82,7 +83,8 @@ def _create_stateless(tx: Tx, draft: Draft, assistant: AssistantRow, clock: Cloc
     run = _new_run(draft, thread_id, assistant, None, blocked=False)
     stamps = {"graph_id": assistant.graph_id, "assistant_id": assistant.assistant_id}
     own = open_metadata(draft.body.get("metadata") or {})
-    tx.threads.insert(_new_thread(thread_id, {**own, **stamps}, {}, "busy"))
+    thread = _new_thread(thread_id, {**own, **stamps}, "busy")
+    tx.threads.insert(thread if draft.temporary else _mortal(thread, draft))
     return _store(tx, run)
 
 
@@ -102,7 +104,8 @@ def _thread_for(tx: Tx, draft: Draft, thread_id: str) -> ThreadRow:
         return thread
     if draft.body.get("if_not_exists") != "create":
         raise ThreadNotFound(thread_id)
-    thread = _new_thread(thread_id, open_metadata(draft.body.get("metadata") or {}), {}, "idle")
+    metadata = open_metadata(draft.body.get("metadata") or {})
+    thread = _mortal(_new_thread(thread_id, metadata, "idle"), draft)
     tx.threads.insert(thread)
     return thread
 
@@ -119,13 +122,19 @@ def _stamped(tx: Tx, thread: ThreadRow, draft: Draft, assistant: AssistantRow) -
     return replace(thread, metadata=metadata, config=config)
 
 
-def _new_thread(thread_id: str, metadata: Json, config: Json, status: ThreadStatus) -> ThreadRow:
+def _mortal(thread: ThreadRow, draft: Draft) -> ThreadRow:
+    """Give a new thread the time to live that the project gives all threads."""
+    ttl = draft.thread_ttl
+    return replace(thread, ttl=ttl, expires_ms=expiry_ms(ttl, draft.requested_ms))
+
+
+def _new_thread(thread_id: str, metadata: Json, status: ThreadStatus) -> ThreadRow:
     now = wire_time()
     return ThreadRow(
         thread_id=thread_id,
         status=status,
         metadata=metadata,
-        config=config,
+        config={},
         created_at=now,
         updated_at=now,
         state_updated_at=now,

@@ -5,21 +5,25 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import structlog
 
 from graphstead.engine import thread_life, transitions
 from graphstead.engine.checkpoints import Saver
-from graphstead.engine.clock import Clock
+from graphstead.engine.clock import Clock, wire_time_of_ms
 from graphstead.engine.replays import KEPT_MS
+from graphstead.graphs.thread_ttl import ThreadTtl
 from graphstead.storage.base import RunRow, Storage, Tx, WorkerRow
 
 log = structlog.get_logger("graphstead.upkeep")
 AT_ONCE = 200
 PURGE_EVERY = 10
 PAGES_AT_ONCE = 500
+DAY_MS = 86_400_000
 
 
 class UpkeepLimits(Protocol):
@@ -37,17 +41,55 @@ class UpkeepLimits(Protocol):
     @property
     def resumable_stream_ttl_s(self) -> float: ...
 
+    @property
+    def history_days(self) -> int: ...
+
+
+@dataclass(slots=True)
+class Quota:
+    """How many threads a sweep may still touch: `limit` each `every_turns`, a slice per turn."""
+
+    every_turns: int = PURGE_EVERY
+    limit: int = AT_ONCE
+    left: int = AT_ONCE
+
+    @classmethod
+    def of(cls, ttl: ThreadTtl | None, sweep_s: float) -> Quota:
+        """Return what the project asks for."""
+        if ttl is None or ttl.sweep_interval_minutes is None:
+            return cls()
+        turns = round(ttl.sweep_interval_minutes * 60 / sweep_s)
+        return cls(max(1, turns), ttl.sweep_limit, ttl.sweep_limit)
+
+    def slice(self, turn: int) -> int:
+        """Return how many threads this turn may look for."""
+        if turn % self.every_turns == 0:
+            self.left = self.limit
+        return min(self.left, AT_ONCE)
+
+    def spend(self, done: int, *, more: bool) -> None:
+        """Note what was done; without `more` the sweep is over until its next time."""
+        self.left = self.left - done if more else 0
+
 
 class Upkeep:
     """Sweep every `sweep_s`; with a `worker_id` also keep that worker's lease alive."""
 
     def __init__(
-        self, worker_id: str | None, storage: Storage, limits: UpkeepLimits, clock: Clock
+        self,
+        worker_id: str | None,
+        storage: Storage,
+        limits: UpkeepLimits,
+        clock: Clock,
+        ttl: ThreadTtl | None = None,
     ) -> None:
         self._worker_id = worker_id
         self._storage = storage
         self._limits = limits
         self._clock = clock
+        self._expiries = Quota.of(ttl, limits.sweep_s)
+        self._histories = Quota()
+        self._beat_at_s = 0.0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._main, name="upkeep", daemon=True)
 
@@ -78,16 +120,17 @@ class Upkeep:
                 log.exception("upkeep failed")
 
     def _turn(self, turn: int) -> None:
-        beats = max(1, int(self._limits.lease_s / 3 / self._limits.sweep_s))
-        if turn % beats == 0:
+        if time.monotonic() >= self._beat_at_s:
             self._beat()
         self._sweep()
+        self._expire(turn)
+        self._forget(turn)
         if turn % PURGE_EVERY == 0:
             self._purge()
-            self._expire()
             self._storage.vacuum(PAGES_AT_ONCE)
 
     def _beat(self) -> None:
+        self._beat_at_s = time.monotonic() + self._limits.lease_s / 3
         if self._worker_id is None:
             return
         row = WorkerRow(
@@ -120,14 +163,36 @@ class Upkeep:
         forgotten = self._clock.now_ms() - KEPT_MS
         self._storage.write_blocking(lambda tx: tx.replays.purge(forgotten, AT_ONCE))
 
-    def _expire(self) -> None:
-        """Apply the time to live of threads whose time is up, one transaction each."""
-        now_ms = self._clock.now_ms()
-        for thread_id in self._storage.read_blocking(
-            lambda tx: tx.threads.expired(now_ms, AT_ONCE)
-        ):
-            self._storage.write_blocking(self._expiry(thread_id))
+    def _expire(self, turn: int) -> None:
+        """Apply the time to live of threads whose time is up."""
+        now_ms, number = self._clock.now_ms(), self._expiries.slice(turn)
+        if number:
+            due = self._storage.read_blocking(lambda tx: tx.threads.expired(now_ms, number))
+            done = self._each(due, self._expiry)
+            self._expiries.spend(done, more=done < len(due) or len(due) == number)
 
     def _expiry(self, thread_id: str) -> Callable[[Tx], bool]:
         clock, serde = self._clock, Saver(self._storage).serde
         return lambda tx: thread_life.expire(tx, serde, thread_id, clock)
+
+    def _forget(self, turn: int) -> None:
+        """Trim threads whose state has not changed for `history_days`."""
+        days, number = self._limits.history_days, self._histories.slice(turn)
+        if days and number:
+            before = wire_time_of_ms(self._clock.now_ms() - days * DAY_MS)
+            old = self._storage.read_blocking(lambda tx: tx.threads.with_history(before, number))
+            done = self._each(old, lambda thread_id: self._trimming(thread_id, before))
+            self._histories.spend(done, more=done < len(old) or len(old) == number)
+
+    def _trimming(self, thread_id: str, before: str) -> Callable[[Tx], bool]:
+        serde = Saver(self._storage).serde
+        return lambda tx: thread_life.forget_history(tx, serde, thread_id, before)
+
+    def _each(self, thread_ids: Sequence[str], work: Callable[[str], Callable[[Tx], bool]]) -> int:
+        """Do one transaction per thread, as long as the lease allows; return how many it were."""
+        until_s = time.monotonic() + self._limits.lease_s / 6
+        for done, thread_id in enumerate(thread_ids):
+            if self._stop.is_set() or time.monotonic() > until_s:
+                return done
+            self._storage.write_blocking(work(thread_id))
+        return len(thread_ids)

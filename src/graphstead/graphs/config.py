@@ -11,6 +11,13 @@ from typing import Any
 
 from dotenv import dotenv_values
 
+from graphstead.graphs.thread_ttl import (
+    CHECKPOINTER_KEYS,
+    TTL_KEYS,
+    ThreadTtl,
+    later_keys,
+    read_ttl,
+)
 from graphstead.problems import StartupError
 
 __all__ = ["CONFIG_NAME", "GraphSource", "Project", "load_project"]
@@ -80,6 +87,7 @@ class Project:
     raw: Mapping[str, Any]
     warnings: tuple[str, ...] = ()
     unsupported: tuple[str, ...] = ()
+    thread_ttl: ThreadTtl | None = None
 
     @property
     def import_paths(self) -> tuple[Path, ...]:
@@ -129,6 +137,7 @@ class _Reading:
         graphs = dict(self._graphs())
         dependencies = self._dependencies()
         env = self._env()
+        thread_ttl = self._thread_ttl()
         self._warn_of_unknown("", self.raw, KNOWN_KEYS)
         unsupported = tuple(self._unsupported())
         if self.faults:
@@ -142,12 +151,15 @@ class _Reading:
             raw=self.raw,
             warnings=tuple(self.warnings),
             unsupported=unsupported,
+            thread_ttl=thread_ttl,
         )
 
     def _unsupported(self) -> Iterator[str]:
         for key in self.raw:
             if key == "http":
                 yield from self._unsupported_http()
+            elif key == "checkpointer":
+                yield from later_keys(self.raw[key])
             elif key in UNSUPPORTED_KEYS:
                 yield key
 
@@ -216,6 +228,23 @@ class _Reading:
             self._fault(key, f"only Python graphs can be served, found {given!r}")
             return None
         return GraphSource(graph_id, module, variable, description)
+
+    def _thread_ttl(self) -> ThreadTtl | None:
+        checkpointer = self.raw.get("checkpointer")
+        if checkpointer is None:
+            return None
+        if not isinstance(checkpointer, dict):
+            self._fault("checkpointer", f"expected an object, {_found(checkpointer)}")
+            return None
+        self._warn_of_unknown("checkpointer.", checkpointer, CHECKPOINTER_KEYS)
+        ttl = checkpointer.get("ttl")
+        if ttl is None:
+            return None
+        if not isinstance(ttl, dict):
+            self._fault("checkpointer.ttl", f"expected an object, {_found(ttl)}")
+            return None
+        self._warn_of_unknown("checkpointer.ttl.", ttl, TTL_KEYS)
+        return read_ttl(ttl, self._fault)
 
     def _dependencies(self) -> tuple[str, ...]:
         given = self.raw.get("dependencies")

@@ -50,7 +50,7 @@ update threads set ttl = :ttl, expires_ms = :expires_ms where thread_id = :threa
 -- Mirror the newest checkpoint and the last outcome, apart from the values.
 update threads
 set status = :status, error = :error, interrupts = :interrupts,
-    state_updated_at = :state_updated_at, updated_at = :state_updated_at
+    state_updated_at = :state_updated_at, updated_at = :state_updated_at, has_history = 1
 where thread_id = :thread_id;
 
 -- name: threads.search
@@ -112,6 +112,16 @@ threads.state_updated_at {direction}, threads.thread_id {direction}
 -- name: threads.expired
 -- List threads whose time has come, the longest overdue first.
 select thread_id from threads where expires_ms <= :now_ms order by expires_ms limit :limit;
+
+-- name: threads.with_history
+-- List threads at rest whose state changed before a time and that were not trimmed since.
+select thread_id from threads
+where has_history = 1 and status <> 'busy' and state_updated_at < :before
+order by state_updated_at limit :limit;
+
+-- name: threads.mark_trimmed
+-- Note that a thread has no history to lose.
+update threads set has_history = 0 where thread_id = :thread_id;
 
 -- name: threads.delete
 -- Delete the row of a thread.

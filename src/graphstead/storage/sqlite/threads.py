@@ -99,6 +99,13 @@ class SqliteThreads:
         rows = self._sql.rows("threads.expired", now_ms=now_ms, limit=limit)
         return [thread_id for (thread_id,) in rows]
 
+    def with_history(self, before: str, limit: int) -> list[str]:
+        rows = self._sql.rows("threads.with_history", before=before, limit=limit)
+        return [thread_id for (thread_id,) in rows]
+
+    def mark_trimmed(self, thread_id: str) -> None:
+        self._sql.execute("threads.mark_trimmed", thread_id=thread_id)
+
     def delete(self, thread_id: str) -> bool:
         self._sql.execute("threads.delete_values", thread_id=thread_id)
         return self._sql.execute("threads.delete", thread_id=thread_id) > 0
