@@ -42,7 +42,7 @@ from graphstead.contract.response import (
     close_answers,
 )
 from graphstead.contract.route import FastRoutingMiddleware
-from graphstead.contract.schemas import schemas_for
+from graphstead.contract.schemas import LateSchemas, schemas_for
 from graphstead.contract.specification import Contract31
 from graphstead.problems import Problem, StartupError
 
@@ -104,7 +104,7 @@ def build_app(
         engine=engine,
         drain=drain,
         authenticate=authenticate,
-        events=EventContract(bundle, answers or contract.schemas),
+        events=EventContract(bundle, answers or LateSchemas(contract.schemas)),
         response_validation=response_validation,
         unknown_fields=unknown_fields,
         max_body_bytes=max_body_bytes,

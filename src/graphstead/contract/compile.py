@@ -13,7 +13,7 @@ from typing import Any
 
 from graphstead.contract.members import Members, compile_members
 from graphstead.contract.parameters import Parameter, compile_parameter
-from graphstead.contract.schemas import Schemas, Validator, schemas_for
+from graphstead.contract.schemas import LateSchemas, Schemas, Validator, schemas_for
 from graphstead.contract.specification import Place, PlacedOperation, placed_operations
 from graphstead.problems import StartupError
 
@@ -97,14 +97,16 @@ class Contract:
 def compile_contract(document: Mapping[str, Any], *, answers: Schemas | None = None) -> Contract:
     """Compile every operation. Raises StartupError with all faults of the document.
 
-    ``answers`` may be the schemas of a stricter copy, used for responses only.
+    ``answers`` may be the schemas of a stricter copy, used for responses only. Without it the
+    schemas of responses are compiled when they are first used.
     """
     schemas = schemas_for(document)
+    answers = answers or LateSchemas(schemas)
     operations: dict[str, Operation] = {}
     faults: list[str] = []
     for placed in placed_operations(document):
         try:
-            operation = _compile_operation(placed, schemas, answers or schemas)
+            operation = _compile_operation(placed, schemas, answers)
         except StartupError as error:
             faults.extend(error.faults)
             continue

@@ -23,7 +23,15 @@ try:
 except ImportError:  # pragma: no cover - platforms without a wheel
     _rust = None  # type: ignore[assignment]
 
-__all__ = ["MAX_ERRORS", "PythonSchemas", "RustSchemas", "Schemas", "Validator", "schemas_for"]
+__all__ = [
+    "MAX_ERRORS",
+    "LateSchemas",
+    "PythonSchemas",
+    "RustSchemas",
+    "Schemas",
+    "Validator",
+    "schemas_for",
+]
 
 RESOURCE = "urn:contract"
 MAX_ERRORS = 10
@@ -185,6 +193,40 @@ class _PythonValidator:
             iter([{"loc": loc + dotted(error.absolute_path), "msg": _clip(error.message)}])
             for error in self._validator.iter_errors(value)
         )
+
+
+class LateSchemas:
+    """Compiles a schema when it first judges: answers have 600 and a server may judge none.
+
+    A fault of such a schema shows late as well; `scripts/derive` and strict mode find it early.
+    """
+
+    def __init__(self, schemas: Schemas) -> None:
+        self._schemas = schemas
+
+    def at(self, pointer: str) -> Validator:
+        """Note the pointer."""
+        return _LateValidator(self._schemas, pointer)
+
+
+class _LateValidator:
+    __slots__ = ("_pointer", "_schemas", "_validator")
+
+    def __init__(self, schemas: Schemas, pointer: str) -> None:
+        self._schemas = schemas
+        self._pointer = pointer
+        self._validator: Validator | None = None
+
+    def ok(self, value: Any) -> bool:
+        return self._compiled().ok(value)
+
+    def errors(self, value: Any, loc: str) -> list[FieldError]:
+        return self._compiled().errors(value, loc)
+
+    def _compiled(self) -> Validator:
+        if self._validator is None:
+            self._validator = self._schemas.at(self._pointer)
+        return self._validator
 
 
 def _collect(descriptions: Iterable[Iterator[FieldError]]) -> list[FieldError]:
