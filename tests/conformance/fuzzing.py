@@ -147,7 +147,9 @@ def _read_scenario(event: Mapping[str, Any], outcome: Outcome) -> None:
     recorder = event["recorder"]
     for case_id, node in recorder.get("cases", {}).items():
         case = node["value"]
-        operation = f"{case['method']} {case['path']}"
+        # A case may use a method that its path does not have; sequences have no one operation.
+        sequence = event["phase"] == "stateful"
+        operation = f"{case['method']} {case['path']}" if sequence else recorder["label"]
         outcome.cases += 1
         for check in recorder.get("checks", {}).get(case_id, ()):
             if check["status"] != "success":

@@ -24,7 +24,7 @@ NODES = {
 }
 GRAPHS = tuple(NODES)
 ALL_GRAPHS = frozenset({*GRAPHS, "slow", "burn"})
-BLAMED = re.compile(r"'([^']*)'|no version (\d+)")
+BLAMED = re.compile(r"'([^']*)'|no version ([\d.]+)")
 UNFIT = re.compile(r"Graph '\w+' refuses this: ")
 PLACE = re.compile(r"^body(?:\[\d+\])?(?:\.|: )(?P<path>[\w.]+):")
 SMALLEST, LARGEST = -(2**63), 2**64 - 1
@@ -78,9 +78,10 @@ def is_deserved(problem: Mapping[str, Any], asked: Asked, known: Known) -> bool:
         return "/state" in asked.template or any(
             item.get("supersteps") for item in items(asked.body)
         )
-    blamed = {name or number for name, number in BLAMED.findall(detail)} & asked.texts()
-    if blamed:
-        return "not found" not in detail or not any(known.has(one, asked.path) for one in blamed)
+    sent = asked.texts()
+    for name, number in BLAMED.findall(detail):
+        if (name or number) in sent:
+            return "not found" not in detail or not known.has(name, asked.path)
     return any(_contradicts_itself(item, detail) for item in items(asked.body))
 
 

@@ -33,6 +33,10 @@ def test_well_formed_requests_succeed_too(operation: Described, fuzzed: Outcome)
     assert accepted, f"only {sorted({one.status for one in seen})}"
 
 
+def test_nothing_failed_anywhere(fuzzed: Outcome) -> None:
+    assert not fuzzed.failures, fuzzed.details
+
+
 def test_no_operation_was_left_out(fuzzed: Outcome) -> None:
     assert {one.label for one in FULL} <= {one.operation for one in fuzzed.exchanges}
 
