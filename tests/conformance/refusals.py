@@ -70,10 +70,12 @@ def is_deserved(problem: Mapping[str, Any], asked: Asked, known: Known) -> bool:
     detail = str(problem["detail"])
     if problem.get("code") == "unprocessable":
         return asked.breaks_contract or any(map(_is_too_large, leaves(asked.body)))
+    if problem["code"] == "thread_busy":
+        return any(item.get("multitask_strategy") == "reject" for item in items(asked.body))
     if place := PLACE.match(detail):
-        sent = [_at(item, place["path"].split(".")) for item in items(asked.body)]
+        found = [_at(item, place["path"].split(".")) for item in items(asked.body)]
         later = problem["code"] == "not_implemented"
-        return any(value if later else value is not None for value in sent)
+        return any(value if later else value is not None for value in found)
     if UNFIT.match(detail):
         return "/state" in asked.template or any(
             item.get("supersteps") for item in items(asked.body)

@@ -20,7 +20,8 @@ from openapi_core.datatypes import RequestParameters
 from werkzeug.datastructures import Headers, ImmutableMultiDict
 
 EVENT_STREAM = "text/event-stream"
-BEYOND = re.compile(r"64 bits|NUL|nested deeper|UTF-8|more than once")
+# The last: a number is read before a boolean, so 0 levels is no other word for false.
+BEYOND = re.compile(r"64 bits|NUL|nested deeper|UTF-8|more than once|^query.xray: 0 ")
 ARRAYS = frozenset({"stream_mode", "stream_modes", "select"})
 
 

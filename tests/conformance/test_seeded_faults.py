@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -29,51 +31,55 @@ class Mutant(Server):
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
-    """What the suite says of a server with all faults that single requests show."""
-    folder = tmp_path_factory.mktemp("mutant")
-    server = Mutant(folder, FAULTS).start()
-    wanted = sorted({fault.operation_id for fault in FAULTS})
-    try:
+def found(tmp_path_factory: pytest.TempPathFactory) -> tuple[Outcome, Outcome]:
+    """What the suite says of a server with all faults of requests, and of one with the others."""
+    folders = [tmp_path_factory.mktemp("mutant") for _ in range(2)]
+    with ThreadPoolExecutor(2) as pool:
+        outcomes = pool.map(lambda judge, folder: judge(folder), (requests, sequences), folders)
+        return next(outcomes), next(outcomes)
+
+
+def requests(folder: Path) -> Outcome:
+    """Try the operations that have a fault, each by itself."""
+    operation_ids = sorted({fault.operation_id for fault in FAULTS})
+    with serving(folder, FAULTS) as url:
         return fuzz(
-            server.url,
+            url,
             folder / "report.ndjson",
             schema=PUBLISHED,
-            operation_ids=wanted,
+            operation_ids=operation_ids,
             phases=UNIT_PHASES,
             max_examples=5,
         )
-    finally:
-        server.kill()
 
 
-@pytest.fixture(scope="module")
-def found_in_sequences(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
-    """What it says of one whose faults only sequences of requests show."""
-    folder = tmp_path_factory.mktemp("mutant")
-    server = Mutant(folder, FAULTS_OF_SEQUENCES).start()
+def sequences(folder: Path) -> Outcome:
+    """Try sequences of the few operations that lead to each fault."""
     outcome = Outcome()
-    try:
+    with serving(folder, FAULTS_OF_SEQUENCES) as url:
         for fault in FAULTS_OF_SEQUENCES:
-            outcome.add(
-                fuzz(
-                    server.url,
-                    folder / f"{fault.check}.ndjson",
-                    schema=PUBLISHED,
-                    operation_ids=[*fault.with_steps, fault.operation_id],
-                    phases=("stateful",),
-                )
-            )
-    finally:
-        server.kill()
+            report = folder / f"{fault.check}.ndjson"
+            steps = [*fault.with_steps, fault.operation_id]
+            phases = ("stateful",)
+            outcome.add(fuzz(url, report, schema=PUBLISHED, operation_ids=steps, phases=phases))
     return outcome
 
 
+@contextmanager
+def serving(folder: Path, faults: Iterable[Fault]) -> Iterator[str]:
+    """Run a mutant; yield its URL."""
+    server = Mutant(folder, faults).start()
+    try:
+        yield server.url
+    finally:
+        server.kill()
+
+
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
-def test_a_sown_fault_is_found(fault: Fault, found: Outcome) -> None:
-    assert fault.check in found.failures[fault.operation]
+def test_a_sown_fault_is_found(fault: Fault, found: tuple[Outcome, Outcome]) -> None:
+    assert fault.check in found[0].failures[fault.operation]
 
 
 @pytest.mark.parametrize("fault", FAULTS_OF_SEQUENCES, ids=lambda fault: fault.name)
-def test_a_fault_of_sequences_is_found(fault: Fault, found_in_sequences: Outcome) -> None:
-    assert fault.check in found_in_sequences.failures[fault.operation]
+def test_a_fault_of_sequences_is_found(fault: Fault, found: tuple[Outcome, Outcome]) -> None:
+    assert fault.check in found[1].failures[fault.operation]
