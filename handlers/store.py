@@ -13,9 +13,7 @@ async def put_item(*, body: dict[str, Any], engine: Engine) -> None:
     await engine.store.put(body)
 
 
-async def get_item(
-    *, namespace: str, key: str, refresh_ttl: bool | None, engine: Engine
-) -> Reply:
+async def get_item(*, namespace: str, key: str, refresh_ttl: bool | None, engine: Engine) -> Reply:
     """Get an item, or null."""
     return Reply(await engine.store.get(namespace, key, refresh_ttl=refresh_ttl))
 

@@ -15,12 +15,18 @@ from graphstead.storage.sqlite.opening import open_writer
 from graphstead.storage.sqlite.statements import QUERIES, composed
 
 COMPOSED = ("assistants.search", "assistants.count", "threads.search", "threads.count",
-            "checkpoints.list")  # fmt: skip
-LARGE = r"(threads|runs|events|checkpoints|checkpoint_blobs|checkpoint_writes|ends)"
+            "checkpoints.list", "store.search", "store.search_by_meaning",
+            "store.namespaces")  # fmt: skip
+LARGE = (
+    r"(threads|runs|events|checkpoints|checkpoint_blobs|checkpoint_writes|ends"
+    r"|store_items|store_vectors)"
+)
 MAY_WALK = {
     "threads.search by thread_id": "walks the key in order up to its limit",
     "runs.by_status": "for statuses of ended runs; follows the key up to its limit",
     "checkpoints.list across threads": "only the saver's own interface asks for it",
+    "store.search_by_meaning of everything": "compares every vector there is with the query",
+    "store.namespaces of everything": "over the primary key, once per item",
     "threads.count of everything": "counts the whole table, over its smallest index",
 }
 
@@ -49,6 +55,14 @@ def searches() -> Iterator[tuple[str, str]]:
     )
 
 
+def store_searches() -> Iterator[tuple[str, str]]:
+    alive, prefix, match = ("store.where_alive", "store.where_prefix", "store.where_filter")
+    for name in ("store.search", "store.search_by_meaning", "store.namespaces"):
+        yield f"{name} of everything", composed(name, (alive,))
+        yield f"{name} below", composed(name, (alive, prefix))
+        yield f"{name} below with filter", composed(name, (alive, prefix, match))
+
+
 @pytest.fixture(scope="module")
 def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Connection]:
     opened = open_writer(Path(tmp_path_factory.mktemp("plans")) / "rows.sqlite")
@@ -62,7 +76,9 @@ def plan(connection: sqlite3.Connection, sql: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("name", "sql"), [*statements(), *searches()], ids=lambda value: value.split("\n")[0][:60]
+    ("name", "sql"),
+    [*statements(), *searches(), *store_searches()],
+    ids=lambda value: value.split("\n")[0][:60],
 )
 def test_no_query_walks_a_whole_table(connection: sqlite3.Connection, name: str, sql: str) -> None:
     name = re.sub(r" \(.*\) by thread_id .*", " by thread_id", name)
@@ -103,6 +119,7 @@ def test_a_search_that_walks_an_index_need_not_sort(
         ("runs.counts", "runs_active"),
         ("events.purgeable", "ends_by_time"),
         ("checkpoints.namespaces_of_run", "checkpoints_of_run"),
+        ("store.expired", "store_items_by_expiry"),
     ],
 )
 def test_the_busiest_queries_use_the_index_made_for_them(

@@ -52,8 +52,8 @@ class Store:
                 tuple(body.get("namespace_prefix") or ()),
                 query=body.get("query"),
                 filter=body.get("filter"),
-                limit=body.get("limit", 10),
-                offset=body.get("offset", 0),
+                limit=_whole(body, "limit", 10),
+                offset=_whole(body, "offset", 0),
                 refresh_ttl=body.get("refresh_ttl"),
             )
         )
@@ -65,9 +65,9 @@ class Store:
             self._items.alist_namespaces(
                 prefix=tuple(body.get("prefix") or ()),
                 suffix=tuple(body.get("suffix") or ()),
-                max_depth=body.get("max_depth"),
-                limit=body.get("limit", 100),
-                offset=body.get("offset", 0),
+                max_depth=_whole(body, "max_depth", 0) or None,
+                limit=_whole(body, "limit", 100),
+                offset=_whole(body, "offset", 0),
             )
         )
         return {"namespaces": [list(labels) for labels in found]}
@@ -79,6 +79,11 @@ async def _refusing(work: Awaitable[T]) -> T:
         return await work
     except ValueError as refusal:
         raise BadRequest(str(refusal)) from refusal
+
+
+def _whole(body: Mapping[str, Any], name: str, default: int) -> int:
+    """Return a whole number, which JSON may write as 10.0."""
+    return int(body.get(name, default))
 
 
 def item_body(item: Item) -> Json:
