@@ -409,6 +409,6 @@ async def test_two_servers_over_one_file_see_each_others_items(
         assert await second.store.get_item([root], key="3-1") is None
 
 
-async def test_the_sdk_is_told_what_is_wrong_with_a_request(client: LangGraphClient) -> None:
+async def test_a_limit_of_nothing_is_refused(client: LangGraphClient) -> None:
     with pytest.raises(UnprocessableEntityError):
         await client.store.search_items(["a"], limit=0)
