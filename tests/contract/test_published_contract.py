@@ -15,6 +15,8 @@ from graphstead.contract.schemas import schemas_for
 
 SPEC = Path(__file__).parents[2] / "spec"
 
+NEVER_REFUSED = {"x_request_id", "if_none_match"}
+
 
 @pytest.fixture(scope="module")
 def published() -> Document:
@@ -52,7 +54,7 @@ def test_operations_with_a_body_declare_how_bodies_are_refused(contract: Contrac
 
 def test_operations_with_parameters_declare_how_they_are_refused(contract: Contract) -> None:
     for operation in contract.operations.values():
-        refusable = {p.argument for p in operation.parameters} - {"x_request_id"}
+        refusable = {p.argument for p in operation.parameters} - NEVER_REFUSED
         assert not refusable or "422" in operation.responses, operation.operation_id
 
 

@@ -128,7 +128,7 @@ async def test_a_graph_has_an_assistant_under_its_name_and_its_fixed_id(
 
 
 async def test_assistants_are_found_by_their_graph(client: LangGraphClient) -> None:
-    [found] = await client.assistants.search(graph_id="steps")
+    [found] = await client.assistants.search(graph_id="steps", metadata={"created_by": "system"})
     assert found["assistant_id"] == STEPS_ID
     everything: Any = await client.assistants.search(limit=100)
     assert {"echo", "steps", "chat", "approval"} <= {one["graph_id"] for one in everything}

@@ -8,7 +8,7 @@ from typing import Any
 from graphstead.engine import transitions
 from graphstead.engine.clock import Clock
 from graphstead.engine.transitions import FINAL
-from graphstead.problems import NotFound, RunNotFound, ThreadNotFound
+from graphstead.problems import NotFound, RunNotFound
 from graphstead.storage.base import CancelAction, RunRow, Storage, Tx
 from graphstead.streaming.log import await_end
 
@@ -103,7 +103,7 @@ class RunStops:
 
         def remove(tx: Tx) -> None:
             if tx.threads.lock(thread_id) is None:
-                raise ThreadNotFound(thread_id)
+                transitions.thread_of(tx, thread_id)
             run = transitions.get_run(tx, thread_id, run_id)
             transitions.remove(tx, run, clock)
 

@@ -14,7 +14,7 @@ from graphstead.engine.drafts import Draft
 from graphstead.engine.explain import explain
 from graphstead.engine.replays import Once
 from graphstead.graphs.headers import HeaderRule
-from graphstead.problems import Problem, ThreadNotFound
+from graphstead.problems import Problem
 from graphstead.storage.base import Json, RunRow, Storage, Tx
 
 Bodies = Sequence[Mapping[str, Any]]
@@ -119,16 +119,14 @@ class Runs:
         """List a thread's runs, newest first. Raises ThreadNotFound."""
 
         def listed(tx: Tx) -> list[RunRow]:
-            if tx.threads.get(thread_id) is None:
-                raise ThreadNotFound(thread_id)
+            transitions.thread_of(tx, thread_id)
             return tx.runs.list(thread_id, status, limit=limit, offset=offset)
 
         return await self._storage.read(listed)
 
 
 def _run_of(tx: Tx, thread_id: str, run_id: str) -> RunRow:
-    if tx.threads.get(thread_id) is None:
-        raise ThreadNotFound(thread_id)
+    transitions.thread_of(tx, thread_id)
     return transitions.get_run(tx, thread_id, run_id)
 
 

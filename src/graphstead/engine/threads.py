@@ -16,6 +16,7 @@ from graphstead.engine.thread_rows import thread_body
 from graphstead.engine.thread_search import filter_of, found_body, thread_page
 from graphstead.engine.thread_states import ThreadStates
 from graphstead.engine.thread_writes import ThreadWrites
+from graphstead.engine.transitions import thread_of
 from graphstead.graphs.host import GraphHost
 from graphstead.problems import ThreadNotFound
 from graphstead.storage.base import Json, Storage, ThreadRow, ThreadUsage, Tx, Usage
@@ -68,7 +69,7 @@ class Threads:
 
     async def get(self, thread_id: str, *, with_ttl: bool = False) -> Json:
         """Get a thread, with `with_ttl` also when its time is up. Raises ThreadNotFound."""
-        row = await self._storage.read(lambda tx: _existing(tx, thread_id))
+        row = await self._storage.read(lambda tx: thread_of(tx, thread_id))
         return thread_body(row, with_ttl=with_ttl)
 
     async def patch(self, thread_id: str, body: Mapping[str, Any]) -> Json:
@@ -122,7 +123,7 @@ class Threads:
         """Measure what a thread's checkpoints take. Raises ThreadNotFound."""
 
         def measured(tx: Tx) -> ThreadUsage:
-            _existing(tx, thread_id)
+            thread_of(tx, thread_id)
             return tx.checkpoints.usage(thread_id)
 
         return usage_body(thread_id, await self._storage.read(measured))
@@ -130,13 +131,6 @@ class Threads:
 
 def _as_it_is(body: Json) -> Json:
     return body
-
-
-def _existing(tx: Tx, thread_id: str) -> ThreadRow:
-    row = tx.threads.get(thread_id)
-    if row is None:
-        raise ThreadNotFound(thread_id)
-    return row
 
 
 def usage_body(thread_id: str, usage: ThreadUsage) -> Json:

@@ -81,10 +81,11 @@ def create(tx: Tx, draft: Draft, clock: Clock) -> RunRow:
 def _create_stateless(tx: Tx, draft: Draft, assistant: AssistantRow, clock: Clock) -> RunRow:
     thread_id = clock.new_id()
     run = _new_run(draft, thread_id, assistant, None, blocked=False)
-    stamps = {"graph_id": assistant.graph_id, "assistant_id": assistant.assistant_id}
-    own = open_metadata(draft.body.get("metadata") or {})
-    thread = _new_thread(thread_id, {**own, **stamps}, "busy")
-    tx.threads.insert(thread if draft.temporary else _mortal(thread, draft))
+    if not draft.temporary:
+        stamps = {"graph_id": assistant.graph_id, "assistant_id": assistant.assistant_id}
+        own = open_metadata(draft.body.get("metadata") or {})
+        thread = _new_thread(thread_id, {**own, **stamps}, "busy")
+        tx.threads.insert(_mortal(thread, draft))
     return _store(tx, run)
 
 
@@ -178,7 +179,7 @@ def _new_run(
 
 def _store(tx: Tx, run: RunRow) -> RunRow:
     tx.runs.insert(run)
-    if run.thread_id:
+    if not run.temporary:
         tx.threads.set_status(run.thread_id, "busy", run.updated_at)
     if not run.blocked:
         tx.ring("ready")
@@ -295,7 +296,6 @@ def _end(tx: Tx, run: RunRow, outcome: Outcome, clock: Clock) -> None:
     tx.events.end(_end_row(run, outcome, clock))
     if run.temporary:
         tx.runs.delete(run.run_id)
-        tx.threads.delete(run.thread_id)
     else:
         tx.runs.finish(run.run_id, outcome.status, now)
         _settle_thread(tx, run.thread_id, outcome.thread, now)
@@ -363,8 +363,11 @@ def ask_to_stop(tx: Tx, run: RunRow, action: CancelAction, clock: Clock) -> None
 def _stop_now(tx: Tx, run: RunRow, action: CancelAction, clock: Clock) -> None:
     if action == "rollback":
         _roll_back(tx, run, clock)
-    else:
-        _end(tx, run, Outcome("interrupted", NULL, None), clock)
+        return
+    thread = tx.threads.get(run.thread_id)
+    values = thread.values if thread else None
+    output = orjson.dumps({} if values is None else values)
+    _end(tx, run, Outcome("interrupted", output, None), clock)
 
 
 def _roll_back(tx: Tx, run: RunRow, clock: Clock) -> None:
@@ -391,12 +394,26 @@ def _undo(tx: Tx, run: RunRow, shown: ThreadOutcome | None, clock: Clock) -> Non
     tx.events.end(_end_row(run, Outcome("interrupted", _failure(error), None), clock))
     tx.checkpoints.delete_runs([run.run_id])
     tx.runs.delete(run.run_id)
-    if run.temporary:
-        tx.threads.delete(run.thread_id)
-    else:
+    if not run.temporary:
         _settle_thread(tx, run.thread_id, shown, wire_time())
     tx.ring("events", run.run_id)
     tx.ring("ended", run.run_id)
+
+
+def thread_of(tx: Tx, thread_id: str) -> ThreadRow:
+    """Get a thread, also that of a temporary run: it has no row, and lives as long as the run.
+
+    Raises ThreadNotFound.
+    """
+    thread = tx.threads.get(thread_id)
+    if thread is not None:
+        return thread
+    for run in tx.runs.active(thread_id):
+        graph_id = run.kwargs["config"]["configurable"]["graph_id"]
+        made = _new_thread(thread_id, {**run.metadata, "graph_id": graph_id}, "busy")
+        at = run.created_at
+        return replace(made, created_at=at, updated_at=run.updated_at, state_updated_at=at)
+    raise ThreadNotFound(thread_id)
 
 
 def get_run(tx: Tx, thread_id: str | None, run_id: str) -> RunRow:

@@ -1,0 +1,1 @@
+"""Hold one server of this API beside another, or beside its own contract."""
