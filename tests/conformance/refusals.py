@@ -81,6 +81,8 @@ def is_deserved(problem: Mapping[str, Any], asked: Asked, known: Known) -> bool:
         return "/state" in asked.template or any(
             item.get("supersteps") for item in items(asked.body)
         )
+    if unfit := UNFIT_FILTER.match(detail):
+        return unfit["name"] in members((asked.body or {}).get("filter"))
     sent = asked.texts()
     for name, number in BLAMED.findall(detail):
         if (name or number) in sent:
