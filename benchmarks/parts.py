@@ -7,6 +7,7 @@ up once, and then once per round.
 from __future__ import annotations
 
 import asyncio
+import re
 import statistics
 import time
 import uuid
@@ -32,6 +33,7 @@ LATER_S = 3600
 CREATORS = 64
 BATCH_CLIENTS = 4
 ECHO: dict[str, Any] = {"assistant_id": "echo", "input": {"message": "x" * 200}}
+BEGAN = re.compile(rb'"at":\s*([0-9.]+)')
 ENDED = frozenset({"success", "error", "timeout", "interrupted"})
 
 
@@ -159,24 +161,24 @@ async def first_token(address: Address, scale: Scale) -> Figure:
 
 @dataclass(slots=True)
 class Heard:
-    """Counts a stream's events with a given beginning; notes when the run and the first began."""
+    """Counts a stream's events with a given beginning, and notes when the first was heard."""
 
     mark: bytes
     count: int = 0
-    began_at: float = 0.0
     first_at: float = 0.0
+    began_at: float = 0.0
     _rest: bytes = field(default=b"")
 
     def __call__(self, part: bytes) -> None:
-        now = time.perf_counter()
-        self.began_at = self.began_at or now
         text = self._rest + part
         number = text.count(self.mark)
+        if number and not self.count:
+            self.first_at = time.perf_counter()
+        if not self.began_at and (told := BEGAN.search(text)):
+            self.began_at = float(told[1])
+        self.count += number
         # What is kept is shorter than the mark, so that nothing is counted twice.
         self._rest = text[len(text) - len(self.mark) + 1 :]
-        if number and not self.count:
-            self.first_at = now
-        self.count += number
 
     def check(self, answer: Answer, number: int | None = None) -> None:
         """Raise RuntimeError for a failed stream or a wrong number of events."""
@@ -187,15 +189,13 @@ class Heard:
 async def streams(address: Address, scale: Scale, *, number: int, chunks: int) -> Figure:
     """Custom chunks per second over `number` streams at once.
 
-    The clock runs from the first stream's first byte (the run has begun: how long that takes is
-    another part) until the end of the last.
+    The clock runs from the moment at which the first graph begins, which it tells in its first
+    chunk, until the end of the last stream: how long a run takes to begin is another part.
     """
     body = {"assistant_id": "chunks", "input": {"number": chunks}, "stream_mode": ["custom"]}
     request = encode("POST", "/runs/stream", body)
-    began_at, ended_at = await _streamed(
-        address, [request] * number, lambda: Heard(b"event: custom"), chunks
-    )
-    return Figure(number * chunks / (ended_at - began_at), number * chunks)
+    seconds = await _streamed(address, [request] * number, chunks + 1)
+    return Figure(number * chunks / seconds, number * chunks)
 
 
 async def one_stream(address: Address, scale: Scale) -> Figure:
@@ -208,26 +208,24 @@ async def fifty_streams(address: Address, scale: Scale) -> Figure:
     return await streams(address, scale, number=50, chunks=scale.stream_chunks)
 
 
-async def _streamed(
-    address: Address, requests: list[bytes], make: Callable[[], Heard], count: int | None
-) -> tuple[float, float]:
-    """Stream all at once; return when the first run began and when the last stream ended."""
+async def _streamed(address: Address, requests: list[bytes], count: int) -> float:
+    """Stream all at once, `count` custom events each; return the seconds that graphs ran."""
     all_heard: list[Heard] = []
 
     async def one(connection: Connection, request: bytes) -> None:
-        heard = make()
-        all_heard.append(heard)
+        heard = Heard(b"event: custom")
         heard.check(await connection.call(request, heard), count)
+        all_heard.append(heard)
 
     async with connections(address, len(requests)) as opened:
         await asyncio.gather(*map(one, opened, requests))
-        return min(heard.began_at for heard in all_heard), time.perf_counter()
+        return time.time() - min(heard.began_at for heard in all_heard)
 
 
 async def graph_steps(address: Address, scale: Scale, *, durability: str) -> Figure:
     """Super-steps per second of twenty runs at once, each on a thread of its own.
 
-    Every step adds 200 bytes to the state. The streams carry nothing but begin and end.
+    Every step adds 200 bytes to the state. The streams tell nothing but when the graph began.
     """
     body = {
         "assistant_id": "steps",
@@ -238,8 +236,8 @@ async def graph_steps(address: Address, scale: Scale, *, durability: str) -> Fig
         "if_not_exists": "create",
     }
     requests = [encode("POST", f"/threads/{uuid.uuid4()}/runs/stream", body) for _ in range(20)]
-    began_at, ended_at = await _streamed(address, requests, lambda: Heard(b"event: metadata"), 1)
-    return Figure(20 * scale.steps / (ended_at - began_at), 20 * scale.steps)
+    seconds = await _streamed(address, requests, 1)
+    return Figure(20 * scale.steps / seconds, 20 * scale.steps)
 
 
 async def health_p99(address: Address, scale: Scale) -> Figure:

@@ -22,7 +22,10 @@ from starlette.types import ASGIApp
 
 from graphstead.contract.app import build_app
 from graphstead.contract.load import packaged
+from graphstead.engine.runs import Made
+from graphstead.logs import configure_logging
 from graphstead.request_log import RequestLog
+from graphstead.settings import read_settings
 from graphstead.storage.base import RunRow
 
 __all__ = ["REQUEST", "contract", "fastapi", "logged", "starlette"]
@@ -72,8 +75,8 @@ def run_of(body: dict[str, Any]) -> dict[str, Any]:
 class Runs:
     """The part of the engine that the measured operation calls."""
 
-    async def create(self, body: dict[str, Any], **_: Any) -> RunRow:
-        return RunRow(
+    async def create(self, body: dict[str, Any], asked: Any) -> Made:
+        run = RunRow(
             run_id=RUN_ID,
             thread_id=THREAD_ID,
             assistant_id=body["assistant_id"],
@@ -87,6 +90,7 @@ class Runs:
             blocked=False,
             temporary=False,
         )
+        return Made([run], {})
 
 
 class System:
@@ -109,6 +113,7 @@ def contract() -> ASGIApp:
 
 def logged() -> ASGIApp:
     """Return every layer, writing a log line per request."""
+    configure_logging(read_settings())
     return RequestLog(contract())
 
 

@@ -27,6 +27,7 @@ async def say(state: State) -> State:
 async def emit(state: State) -> State:
     """Write `number` custom chunks of some 180 bytes, as a model that never waits would."""
     write = get_stream_writer()
+    write({"at": time.time()})
     for index in range(state["number"]):
         write({"index": index, "text": "x" * 150})
         await asyncio.sleep(0)
@@ -34,14 +35,16 @@ async def emit(state: State) -> State:
 
 
 async def step(state: State) -> State:
-    """Add 200 bytes to the state."""
+    """Add 200 bytes to the state; the first step tells when it began."""
+    if not state["number"]:
+        get_stream_writer()({"at": time.time()})
     return {
-        "number": state.get("number", 0) + 1,
+        "number": state["number"] + 1,
         "notes": [*state.get("notes", []), "x" * 200],
     }
 
 
-def more(state: State) -> Literal["step", "__end__"]:
+async def more(state: State) -> Literal["step", "__end__"]:
     return "step" if state["number"] < state["steps"] else "__end__"
 
 

@@ -1,6 +1,6 @@
 """The saver that LangGraph writes its checkpoints through: over any storage, fenced by run.
 
-    put, put_writes ──► encode on the caller ──► one write job ──► fence, rows
+    put, put_writes ──► encode on the caller ──► one write job, or a queue ──► fence, rows
     get_tuple, list ──► one read snapshot     ──► decode on the caller
 
 A run's saver carries (run_id, gen). Once another worker owns the run, every write of this one
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import (
@@ -25,6 +25,7 @@ from langgraph.checkpoint.base import (
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from graphstead.engine.checkpoint_delta import Ancestor, history, keep_latest, read_ancestors
+from graphstead.engine.checkpoint_queue import Work, WriteQueue
 from graphstead.engine.checkpoint_rows import (
     Place,
     StoredCheckpoint,
@@ -36,17 +37,21 @@ from graphstead.engine.checkpoint_rows import (
 from graphstead.engine.transitions import StaleRun
 from graphstead.storage.base import BlobRow, Storage, Tx
 
-__all__ = ["Fence", "Saver", "StaleRun"]
+__all__ = ["Ahead", "Fence", "Saver", "StaleRun"]
 
 Fence = tuple[str, int]
-Work = Callable[[Tx], None]
+Ahead = Literal["nothing", "writes", "everything"]
 
 
 class Saver(BaseCheckpointSaver[str]):
     """Save checkpoints in `storage`; with `fence` = (run_id, gen), only while that holds.
 
-    Usable from any event loop and thread. The synchronous twins block and are meant for
-    threads without an event loop, where LangGraph runs synchronous nodes.
+    Usable from any event loop and thread; one that writes ahead, from one event loop. The
+    synchronous twins block and are meant for threads without an event loop, where LangGraph runs
+    synchronous nodes.
+
+    `ahead` says what returns once it is queued, before it is stored: nothing, a task's writes, or
+    checkpoints as well. Everything else waits for the queue first.
     """
 
     def __init__(
@@ -55,10 +60,33 @@ class Saver(BaseCheckpointSaver[str]):
         *,
         fence: Fence | None = None,
         serde: SerializerProtocol | None = None,
+        ahead: Ahead = "nothing",
     ) -> None:
         super().__init__(serde=serde)
         self.storage = storage
         self.fence = fence
+        self._ahead = ahead
+        self._queue = WriteQueue(storage, self._job)
+
+    async def settled(self) -> None:
+        """Wait until everything queued is stored. Raises StaleRun, or what lost a write."""
+        await self._queue.settled()
+
+    async def _save(self, work: Work, *, ahead: bool) -> None:
+        if self._ahead == "nothing":
+            await self.storage.write(self._job([work]))
+            return
+        await self._queue.add(work)
+        if not ahead:
+            await self._queue.settled()
+
+    def _job(self, works: Sequence[Work]) -> Work:
+        def job(tx: Tx) -> None:
+            self._check_fence(tx)
+            for work in works:
+                work(tx)
+
+        return job
 
     def get_next_version(self, current: str | int | None, channel: None) -> str:
         """Count up, with a random tail so that two branches never share a version."""
@@ -79,7 +107,7 @@ class Saver(BaseCheckpointSaver[str]):
     ) -> RunnableConfig:
         """Store a checkpoint and its new channel values. Raises StaleRun."""
         work, place = self._put_work(config, checkpoint, metadata, new_versions)
-        await self.storage.write(work)
+        await self._save(work, ahead=self._ahead == "everything")
         return place.config()
 
     def put(
@@ -90,7 +118,7 @@ class Saver(BaseCheckpointSaver[str]):
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
         work, place = self._put_work(config, checkpoint, metadata, new_versions)
-        self.storage.write_blocking(work)
+        self.storage.write_blocking(self._job([work]))
         return place.config()
 
     def _put_work(
@@ -103,7 +131,6 @@ class Saver(BaseCheckpointSaver[str]):
         row, blobs, versions = encode_put(self.serde, config, checkpoint, metadata, new_versions)
 
         def work(tx: Tx) -> None:
-            self._check_fence(tx)
             tx.checkpoints.put(row, blobs, versions=versions)
 
         return work, Place(row.thread_id, row.checkpoint_ns, row.checkpoint_id)
@@ -116,7 +143,8 @@ class Saver(BaseCheckpointSaver[str]):
         task_path: str = "",
     ) -> None:
         """Store a task's writes beside the checkpoint it started from. Raises StaleRun."""
-        await self.storage.write(self._writes_work(config, writes, task_id, task_path))
+        work = self._writes_work(config, writes, task_id, task_path)
+        await self._save(work, ahead=self._ahead != "nothing")
 
     def put_writes(
         self,
@@ -125,7 +153,8 @@ class Saver(BaseCheckpointSaver[str]):
         task_id: str,
         task_path: str = "",
     ) -> None:
-        self.storage.write_blocking(self._writes_work(config, writes, task_id, task_path))
+        work = self._writes_work(config, writes, task_id, task_path)
+        self.storage.write_blocking(self._job([work]))
 
     def _writes_work(
         self,
@@ -139,7 +168,6 @@ class Saver(BaseCheckpointSaver[str]):
         kept, replacing = encode_writes(self.serde, writes, task_id, task_path)
 
         def work(tx: Tx) -> None:
-            self._check_fence(tx)
             for rows, replace in ((kept, False), (replacing, True)):
                 if rows:
                     tx.checkpoints.put_writes(
@@ -154,6 +182,7 @@ class Saver(BaseCheckpointSaver[str]):
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """Get the checkpoint that `config` names, the newest of its thread and namespace else."""
+        await self.settled()
         stored = await self.storage.read(self._get_work(config))
         return None if stored is None else decode_tuple(self.serde, stored)
 
@@ -179,6 +208,7 @@ class Saver(BaseCheckpointSaver[str]):
         limit: int | None = None,
     ) -> AsyncIterator[CheckpointTuple]:
         """List checkpoints, newest first; `filter` compares top-level metadata keys."""
+        await self.settled()
         for stored in await self.storage.read(self._list_work(config, filter, before, limit)):
             yield decode_tuple(self.serde, stored)
 
@@ -219,6 +249,7 @@ class Saver(BaseCheckpointSaver[str]):
 
     async def adelete_thread(self, thread_id: str) -> None:
         """Delete everything the thread has here."""
+        await self.settled()
         await self.storage.write(lambda tx: tx.checkpoints.delete_thread(thread_id))
 
     def delete_thread(self, thread_id: str) -> None:
@@ -226,6 +257,7 @@ class Saver(BaseCheckpointSaver[str]):
 
     async def adelete_for_runs(self, run_ids: Sequence[str]) -> None:
         """Delete the checkpoints that these runs wrote."""
+        await self.settled()
         await self.storage.write(lambda tx: tx.checkpoints.delete_runs(run_ids))
 
     def delete_for_runs(self, run_ids: Sequence[str]) -> None:
@@ -233,6 +265,7 @@ class Saver(BaseCheckpointSaver[str]):
 
     async def acopy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
         """Copy all of a thread's checkpoints, values and writes to another thread."""
+        await self.settled()
         await self.storage.write(
             lambda tx: tx.checkpoints.copy_thread(source_thread_id, target_thread_id)
         )
@@ -248,6 +281,7 @@ class Saver(BaseCheckpointSaver[str]):
         Ancestors that a delta channel of a kept checkpoint is rebuilt from are kept as well.
         Raises ValueError for another strategy.
         """
+        await self.settled()
         for work in self._prune_works(thread_ids, strategy):
             await self.storage.write(work)
 
@@ -269,6 +303,7 @@ class Saver(BaseCheckpointSaver[str]):
         self, *, config: RunnableConfig, channels: Sequence[str]
     ) -> Mapping[str, DeltaChannelHistory]:
         """Get what rebuilds each delta channel at `config`: its seed and the writes since."""
+        await self.settled()
         ancestors = await self.storage.read(self._ancestors_work(config, channels))
         return history(self.serde, ancestors, channels)
 

@@ -12,7 +12,7 @@ import structlog
 from langgraph.types import StateSnapshot
 
 from graphstead.engine import transitions, wire
-from graphstead.engine.checkpoints import Saver
+from graphstead.engine.checkpoints import Ahead, Saver
 from graphstead.engine.chunks import Translator
 from graphstead.engine.clock import Clock
 from graphstead.engine.inputs import graph_config, graph_context, graph_input
@@ -56,7 +56,7 @@ class Execution:
         self._limits = limits
         self._clock = clock
         self._graph_id = run.kwargs["config"]["configurable"]["graph_id"]
-        self._saver = None if run.temporary else Saver(storage, fence=(run.run_id, run.gen))
+        self._saver = None if run.temporary else _saver(storage, run)
         self._translator = Translator(run.kwargs["stream_mode"])
         self._values: Any = MISSING
         self._interrupts: dict[str, Any] = {}
@@ -153,6 +153,8 @@ class Execution:
             context = graph_context(run.kwargs["context"], getattr(graph, "context_schema", None))
             async for name, payload in self._chunks(graph, given, config, context):
                 await self._events.put(name, wire.dumps(payload))
+        if self._saver is not None:
+            await self._saver.settled()
 
     def _step_limit(self, graph: Any) -> int | None:
         """Return the server's default, None where the graph has bound a limit of its own."""
@@ -254,6 +256,12 @@ class Execution:
         except Exception:  # the worker's edge: a graph that cannot be opened still ends its run
             self._log.exception("the state after the run could not be read")
             return None
+
+
+def _saver(storage: Storage, run: RunRow) -> Saver:
+    """Return the saver of a run; only durability sync makes a step wait for its checkpoint."""
+    ahead: Ahead = "writes" if run.kwargs["durability"] == "sync" else "everything"
+    return Saver(storage, fence=(run.run_id, run.gen), ahead=ahead)
 
 
 def _shown(verdict: Verdict, snapshot: StateSnapshot | None) -> ThreadOutcome:

@@ -1,0 +1,78 @@
+"""A saver that writes ahead keeps every promise of one that waits but the moment of commits."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import pytest
+from langgraph.checkpoint.conformance import checkpointer_test, validate
+from langgraph.graph import START, StateGraph
+from typing_extensions import TypedDict
+
+from graphstead.engine.checkpoints import Ahead, Saver, StaleRun
+from graphstead.storage.base import RunRow, Storage, Tx
+from graphstead.storage.sqlite import open_sqlite
+
+NOW = "2026-01-01T00:00:00.000000+00:00"
+THREAD: Any = {"configurable": {"thread_id": "t"}}
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> Iterator[Storage]:
+    storage = open_sqlite(tmp_path / "test.db")
+    yield storage
+    storage.close()
+
+
+class Counted(TypedDict):
+    items: Annotated[list[int], operator.add]
+
+
+def make_loop(saver: Saver, steps: int) -> Any:
+    async def step(state: Counted) -> Counted:
+        return {"items": [len(state["items"])]}
+
+    def more(state: Counted) -> str:
+        return "step" if len(state["items"]) < steps else "__end__"
+
+    builder = StateGraph(Counted).add_node("step", step).add_edge(START, "step")
+    return builder.add_conditional_edges("step", more).compile(checkpointer=saver)
+
+
+def make_running(tx: Tx, gen: int) -> None:
+    tx.runs.insert(RunRow("r", "t", "a", "pending", {}, {}, "enqueue", NOW, NOW, start_ms=0))
+    tx.runs.start("r", worker="w", gen=gen, attempt=1, updated_at=NOW)
+
+
+@pytest.mark.parametrize("ahead", ["writes", "everything"])
+async def test_reads_wait_for_what_is_queued(storage: Storage, ahead: Ahead) -> None:
+    async def savers() -> AsyncIterator[Saver]:
+        yield Saver(storage, ahead=ahead)
+
+    report = await validate(checkpointer_test("Saver")(savers))
+    assert [name for result in report.results.values() for name in result.failures] == []
+
+
+@pytest.mark.parametrize("durability", ["async", "sync", "exit"])
+async def test_every_step_is_stored_once_the_queue_has_settled(
+    storage: Storage, durability: str
+) -> None:
+    saver = Saver(storage, ahead="everything")
+    await make_loop(saver, 100).ainvoke({"items": []}, THREAD, durability=durability)
+    await saver.settled()
+    rows = await storage.read(lambda tx: tx.checkpoints.list("t", None))
+    assert len(rows) == (1 if durability == "exit" else 102)
+
+
+async def test_a_run_taken_over_hears_of_it_when_its_queue_settles(storage: Storage) -> None:
+    await storage.write(lambda tx: make_running(tx, 2))
+    saver = Saver(storage, fence=("r", 1), ahead="everything")
+    with pytest.raises(StaleRun):
+        await make_loop(saver, 200).ainvoke({"items": []}, THREAD)
+        await saver.settled()
+    with pytest.raises(StaleRun):
+        await saver.settled()
+    assert await storage.read(lambda tx: tx.checkpoints.list("t", None)) == []
