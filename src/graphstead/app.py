@@ -96,6 +96,7 @@ def _engine(settings: Settings, project: Project, graphs: GraphSet, *, run_worke
         run_worker=run_worker,
         header_rule=header_rule(project.raw),
         thread_ttl=project.thread_ttl,
+        store=project.store,
     )
 
 

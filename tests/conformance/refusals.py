@@ -26,6 +26,9 @@ GRAPHS = tuple(NODES)
 ALL_GRAPHS = frozenset({*GRAPHS, "slow", "burn"})
 BLAMED = re.compile(r"'([^']*)'|no version ([\d.]+)")
 UNFIT = re.compile(r"Graph '\w+' refuses this: ")
+UNFIT_FILTER = re.compile(
+    r"(?:Unsupported operator: |Operator )(?P<name>.+?)(?:\. A member| compares)", re.S
+)
 PLACE = re.compile(r"^body(?:\[\d+\])?(?:\.|: )(?P<path>[\w.]+):")
 SMALLEST, LARGEST = -(2**63), 2**64 - 1
 
@@ -80,6 +83,8 @@ def is_deserved(problem: Mapping[str, Any], asked: Asked, known: Known) -> bool:
         return "/state" in asked.template or any(
             item.get("supersteps") for item in items(asked.body)
         )
+    if unfit := UNFIT_FILTER.match(detail):
+        return unfit["name"] in members((asked.body or {}).get("filter"))
     sent = asked.texts()
     for name, number in BLAMED.findall(detail):
         if (name or number) in sent:
@@ -96,6 +101,13 @@ def items(body: Any) -> Iterator[dict[str, Any]]:
     for item in body if isinstance(body, list) else [body]:
         if isinstance(item, dict):
             yield item
+
+
+def members(value: Any) -> set[str]:
+    """Return the names of all members inside a JSON value."""
+    if isinstance(value, dict):
+        return set(value).union(*map(members, value.values()))
+    return set().union(*map(members, value)) if isinstance(value, list) else set()
 
 
 def leaves(value: Any) -> Iterator[Any]:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from graphstead.graphs import GraphSource, Project, load_project
+from graphstead.graphs.store_config import StoreConfig, StoreIndex, StoreTtl
 from graphstead.graphs.thread_ttl import ThreadTtl
 from graphstead.problems import StartupError
 
@@ -64,8 +65,8 @@ def test_environment_may_come_from_a_file(tmp_path: Path) -> None:
 
 
 def test_keys_this_version_cannot_honour_are_listed(tmp_path: Path) -> None:
-    project = load(tmp_path, auth={"path": "./auth.py:auth"}, store={}, python_version="3.11")
-    assert project.unsupported == ("auth", "store")
+    project = load(tmp_path, auth={"path": "./auth.py:auth"}, ui={}, python_version="3.11")
+    assert project.unsupported == ("auth", "ui")
     assert project.warnings == ()
 
 
@@ -179,3 +180,36 @@ def test_a_file_that_is_no_json_names_line_and_column(tmp_path: Path) -> None:
     assert faults_of(path)[0].startswith("FILE: line 2, column 14: not JSON: ")
     path.write_text("[]")
     assert faults_of(path) == ["FILE: expected a JSON object, found a list"]
+
+
+def test_what_the_store_shall_do_is_read(tmp_path: Path) -> None:
+    index = {"embed": "./embed.py:embed", "dims": 4}
+    ttl = {"default_ttl": 60, "refresh_on_read": False, "sweep_interval_minutes": 2}
+    project = load(tmp_path, store={"index": index, "ttl": ttl})
+    assert project.store == StoreConfig(
+        StoreIndex("./embed.py:embed", 4, ("$",)), StoreTtl(60.0, False, 2.0)
+    )
+    named = load(tmp_path, store={"index": index | {"fields": ["text", "tags[*]"]}}).store.index
+    assert named is not None
+    assert named.fields == ("text", "tags[*]")
+    assert load(tmp_path).store == load(tmp_path, store={}).store == StoreConfig()
+    assert (project.unsupported, project.warnings) == ((), ())
+    assert load(tmp_path, store={"path": "./own.py:store"}).unsupported == ("store.path",)
+
+
+def test_a_store_that_means_nothing_is_refused(tmp_path: Path) -> None:
+    index = {"embed": "embed", "dims": 0, "fields": "text", "dim": 3}
+    ttl = {"default_ttl": 0, "refresh_on_read": "no"}
+    config = make_config(
+        tmp_path, dependencies=["."], graphs=GRAPHS, store={"index": index, "ttl": ttl}
+    )
+    form = "'./file.py:variable', 'module:variable' or 'provider:model'"
+    assert faults_of(config) == [
+        f"FILE: store.index.embed: expected {form}, found 'embed'",
+        "FILE: store.index.dims: expected a whole number from 1, found 0",
+        "FILE: store.index.fields: expected a list of paths, found 'text'",
+        "FILE: store.ttl.refresh_on_read: expected true or false, found 'no'",
+        "FILE: store.ttl.default_ttl: expected minutes up to a century, found 0",
+    ]
+    config = make_config(tmp_path, dependencies=["."], graphs=GRAPHS, store={"index": []})
+    assert faults_of(config) == ["FILE: store.index: expected an object, found a list"]

@@ -312,3 +312,47 @@ def test_every_graph_that_fails_is_told_with_file_line_and_cause(tmp_path: Path)
         causes[-1],
     ]
     assert causes[-1].startswith("the StateGraph does not compile: ")
+
+
+EMBED = """
+def embed(texts):
+    return [[1.0, 0.0] for _ in texts]
+
+number = 5
+"""
+
+
+def load_with_embeddings(root: Path, embed: str) -> GraphSet:
+    code = textwrap.dedent(COMMON) + "\ngraph = make()\n"
+    store = {"index": {"embed": embed, "dims": 2}}
+    files = {"agent.py": code, "lib/embedding.py": EMBED, "project_embedding.py": EMBED}
+    project = make_project(root, files, {"g": "./agent.py:graph"}, store=store)
+    return load_graphs(load_project(project))
+
+
+@pytest.mark.parametrize("embed", ["./lib/embedding.py:embed", "project_embedding:embed"])
+async def test_the_stores_embedding_is_loaded_from_file_or_module(
+    tmp_path: Path, embed: str
+) -> None:
+    embeddings = load_with_embeddings(tmp_path, embed).embeddings
+    assert embeddings is not None
+    assert await embeddings.aembed_documents(["a", "b"]) == [[1.0, 0.0], [1.0, 0.0]]
+
+
+@pytest.mark.parametrize(
+    ("embed", "told"),
+    [
+        ("./lib/nothing.py:embed", "there is no file"),
+        ("./lib/embedding.py:embd", "did you mean 'embed'?"),
+        ("./lib/embedding.py:number", "expected a function or Embeddings, found int"),
+        ("openai:text-embedding-3-small", "needs the packages langchain and"),
+    ],
+)
+def test_an_embedding_that_cannot_be_loaded_stops_the_start(
+    tmp_path: Path, embed: str, told: str
+) -> None:
+    with pytest.raises(StartupError) as caught:
+        load_with_embeddings(tmp_path, embed)
+    (fault,) = caught.value.faults
+    assert fault.startswith(f"store.index.embed ({embed}) cannot be loaded: ")
+    assert told in fault

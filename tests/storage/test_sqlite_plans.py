@@ -15,13 +15,19 @@ from graphstead.storage.sqlite.opening import open_writer
 from graphstead.storage.sqlite.statements import QUERIES, composed
 
 COMPOSED = ("assistants.search", "assistants.count", "threads.search", "threads.count",
-            "threads.search_ids", "checkpoints.list")  # fmt: skip
-LARGE = r"(threads|runs|events|checkpoints|checkpoint_blobs|checkpoint_writes|ends)"
+            "threads.search_ids", "checkpoints.list", "store.search",
+            "store.search_by_meaning", "store.namespaces")  # fmt: skip
+LARGE = (
+    r"(threads|runs|events|checkpoints|checkpoint_blobs|checkpoint_writes|ends"
+    r"|store_items|store_vectors)"
+)
 MAY_WALK = {
     "threads.search by thread_id": "walks the key in order up to its limit",
     "threads.search_ids member by thread_id": "the same",
     "runs.by_status": "for statuses of ended runs; follows the key up to its limit",
     "checkpoints.list across threads": "only the saver's own interface asks for it",
+    "store.search_by_meaning of everything": "compares every vector there is with the query",
+    "store.namespaces of everything": "over the primary key, once per item",
     "threads.count of everything": "counts the whole table, over its smallest index",
 }
 
@@ -58,6 +64,14 @@ def searches() -> Iterator[tuple[str, str]]:
     )
 
 
+def store_searches() -> Iterator[tuple[str, str]]:
+    alive, prefix, match = ("store.where_alive", "store.where_prefix", "store.where_filter")
+    for name in ("store.search", "store.search_by_meaning", "store.namespaces"):
+        yield f"{name} of everything", composed(name, (alive,))
+        yield f"{name} below", composed(name, (alive, prefix))
+        yield f"{name} below with filter", composed(name, (alive, prefix, match))
+
+
 @pytest.fixture(scope="module")
 def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Connection]:
     opened = open_writer(Path(tmp_path_factory.mktemp("plans")) / "rows.sqlite")
@@ -71,7 +85,9 @@ def plan(connection: sqlite3.Connection, sql: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("name", "sql"), [*statements(), *searches()], ids=lambda value: value.split("\n")[0][:60]
+    ("name", "sql"),
+    [*statements(), *searches(), *store_searches()],
+    ids=lambda value: value.split("\n")[0][:60],
 )
 def test_no_query_walks_a_whole_table(connection: sqlite3.Connection, name: str, sql: str) -> None:
     name = re.sub(r" \(.*\) by thread_id .*", " by thread_id", name)
@@ -112,6 +128,7 @@ def test_a_search_that_walks_an_index_need_not_sort(
         ("runs.counts", "runs_active"),
         ("events.purgeable", "ends_by_time"),
         ("checkpoints.namespaces_of_run", "checkpoints_of_run"),
+        ("store.expired", "store_items_by_expiry"),
     ],
 )
 def test_the_busiest_queries_use_the_index_made_for_them(

@@ -7,9 +7,12 @@ from typing import Protocol
 
 from graphstead.engine.assistants import Assistants
 from graphstead.engine.clock import Clock, SystemClock
+from graphstead.engine.embedding import Embedder
+from graphstead.engine.graph_store import GraphStore
 from graphstead.engine.run_stops import RunStops
 from graphstead.engine.run_streams import RunStreams
 from graphstead.engine.runs import Runs
+from graphstead.engine.store import Store
 from graphstead.engine.system import System
 from graphstead.engine.thread_rows import default_ttl
 from graphstead.engine.threads import Threads
@@ -18,6 +21,7 @@ from graphstead.engine.worker import Worker, WorkerLimits
 from graphstead.graphs.headers import HeaderRule
 from graphstead.graphs.host import GraphHost
 from graphstead.graphs.load import GraphSet
+from graphstead.graphs.store_config import StoreConfig
 from graphstead.graphs.thread_ttl import ThreadTtl
 from graphstead.storage.base import Storage
 
@@ -44,14 +48,18 @@ class Engine:
         run_worker: bool,
         header_rule: HeaderRule | None = None,
         thread_ttl: ThreadTtl | None = None,
+        store: StoreConfig | None = None,
         clock: Clock | None = None,
     ) -> None:
         self._storage = storage
         self._settings = settings
         clock = clock or SystemClock()
         worker_id = clock.new_id() if run_worker else None
+        store = store or StoreConfig()
         self._host = GraphHost(graphs)
-        self._upkeep = Upkeep(worker_id, storage, settings, clock, thread_ttl)
+        self._items = GraphStore(storage, clock, store.ttl, _embedder(graphs, store))
+        graphs.store = self._items
+        self._upkeep = Upkeep(worker_id, storage, settings, clock, thread_ttl, store.ttl)
         self._worker = Worker(worker_id, storage, graphs, settings, clock) if worker_id else None
         self.assistants = Assistants(storage, self._host, clock)
         self.stops = RunStops(storage, clock)
@@ -59,6 +67,7 @@ class Engine:
         self.runs = Runs(storage, self.assistants, clock, header_rule or HeaderRule(), ttl)
         self.streams = RunStreams(storage, self.stops, clock, settings.heartbeat_s)
         self.threads = Threads(storage, self._host, clock, ttl)
+        self.store = Store(self._items)
         self.system = System(storage)
 
     async def start(self) -> None:
@@ -80,4 +89,11 @@ class Engine:
             self._worker.stop(self._settings.shutdown_grace_s)
             self._upkeep.stop()
         self._host.stop()
+        self._items.close()
         self._storage.close()
+
+
+def _embedder(graphs: GraphSet, store: StoreConfig) -> Embedder | None:
+    if store.index is None or graphs.embeddings is None:
+        return None
+    return Embedder(graphs.embeddings, store.index)

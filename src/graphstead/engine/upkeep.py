@@ -16,6 +16,7 @@ from graphstead.engine import thread_life, transitions
 from graphstead.engine.checkpoints import Saver
 from graphstead.engine.clock import Clock, wire_time_of_ms
 from graphstead.engine.replays import KEPT_MS
+from graphstead.graphs.store_config import StoreTtl
 from graphstead.graphs.thread_ttl import ThreadTtl
 from graphstead.storage.base import RunRow, Storage, Tx, WorkerRow
 
@@ -82,6 +83,7 @@ class Upkeep:
         limits: UpkeepLimits,
         clock: Clock,
         ttl: ThreadTtl | None = None,
+        store_ttl: StoreTtl | None = None,
     ) -> None:
         self._worker_id = worker_id
         self._storage = storage
@@ -89,6 +91,7 @@ class Upkeep:
         self._clock = clock
         self._expiries = Quota.of(ttl, limits.sweep_s)
         self._histories = Quota()
+        self._store_every = _store_turns(store_ttl, limits.sweep_s)
         self._beat_at_s = 0.0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._main, name="upkeep", daemon=True)
@@ -125,6 +128,8 @@ class Upkeep:
         self._sweep()
         self._expire(turn)
         self._forget(turn)
+        if turn % self._store_every == 0:
+            self._empty_store()
         if turn % PURGE_EVERY == 0:
             self._purge()
             self._storage.vacuum(PAGES_AT_ONCE)
@@ -163,6 +168,14 @@ class Upkeep:
         forgotten = self._clock.now_ms() - KEPT_MS
         self._storage.write_blocking(lambda tx: tx.replays.purge(forgotten, AT_ONCE))
 
+    def _empty_store(self) -> None:
+        """Delete items of the store whose time is up; nobody can read them any more."""
+        until_s, now_ms = time.monotonic() + self._limits.lease_s / 6, self._clock.now_ms()
+        more = self._storage.read_blocking(lambda tx: tx.store.is_expired(now_ms))
+        while more and not self._stop.is_set() and time.monotonic() < until_s:
+            done = self._storage.write_blocking(lambda tx: tx.store.purge(now_ms, AT_ONCE))
+            more = done == AT_ONCE
+
     def _expire(self, turn: int) -> None:
         """Apply the time to live of threads whose time is up."""
         now_ms, number = self._clock.now_ms(), self._expiries.slice(turn)
@@ -196,3 +209,10 @@ class Upkeep:
                 return done
             self._storage.write_blocking(work(thread_id))
         return len(thread_ids)
+
+
+def _store_turns(ttl: StoreTtl | None, sweep_s: float) -> int:
+    """Return after how many turns the store is swept."""
+    if ttl is None or ttl.sweep_interval_minutes is None:
+        return PURGE_EVERY
+    return max(1, round(ttl.sweep_interval_minutes * 60 / sweep_s))

@@ -5,12 +5,21 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from dotenv import dotenv_values
 
+from graphstead.graphs.store_config import (
+    INDEX_KEYS,
+    STORE_KEYS,
+    STORE_TTL_KEYS,
+    StoreConfig,
+    StoreTtl,
+    read_index,
+    read_store_ttl,
+)
 from graphstead.graphs.thread_ttl import (
     CHECKPOINTER_KEYS,
     TTL_KEYS,
@@ -88,6 +97,7 @@ class Project:
     warnings: tuple[str, ...] = ()
     unsupported: tuple[str, ...] = ()
     thread_ttl: ThreadTtl | None = None
+    store: StoreConfig = field(default_factory=StoreConfig)
 
     @property
     def import_paths(self) -> tuple[Path, ...]:
@@ -138,6 +148,7 @@ class _Reading:
         dependencies = self._dependencies()
         env = self._env()
         thread_ttl = self._thread_ttl()
+        store = self._store()
         self._warn_of_unknown("", self.raw, KNOWN_KEYS)
         unsupported = tuple(self._unsupported())
         if self.faults:
@@ -152,6 +163,7 @@ class _Reading:
             warnings=tuple(self.warnings),
             unsupported=unsupported,
             thread_ttl=thread_ttl,
+            store=store,
         )
 
     def _unsupported(self) -> Iterator[str]:
@@ -160,6 +172,9 @@ class _Reading:
                 yield from self._unsupported_http()
             elif key == "checkpointer":
                 yield from later_keys(self.raw[key])
+            elif key == "store":
+                if isinstance(self.raw[key], dict) and self.raw[key].get("path"):
+                    yield "store.path"
             elif key in UNSUPPORTED_KEYS:
                 yield key
 
@@ -245,6 +260,27 @@ class _Reading:
             return None
         self._warn_of_unknown("checkpointer.ttl.", ttl, TTL_KEYS)
         return read_ttl(ttl, self._fault)
+
+    def _store(self) -> StoreConfig:
+        store = self._object("store", self.raw, STORE_KEYS)
+        index = self._object("store.index", store, INDEX_KEYS)
+        ttl = self._object("store.ttl", store, STORE_TTL_KEYS)
+        return StoreConfig(
+            read_index(index, self._fault) if index else None,
+            read_store_ttl(ttl, self._fault) if ttl else StoreTtl(),
+        )
+
+    def _object(
+        self, key: str, owner: Mapping[str, Any], known: frozenset[str]
+    ) -> Mapping[str, Any]:
+        """Return the object that a key's last part names, an empty one where there is none."""
+        given = owner.get(key.rpartition(".")[2])
+        if given is not None and not isinstance(given, dict):
+            self._fault(key, f"expected an object, {_found(given)}")
+        if not isinstance(given, dict):
+            return {}
+        self._warn_of_unknown(f"{key}.", given, known)
+        return given
 
     def _dependencies(self) -> tuple[str, ...]:
         given = self.raw.get("dependencies")

@@ -1,4 +1,4 @@
-"""A thread with an event loop for reading graphs: none ever runs on the API's loop."""
+"""Threads with an event loop for the user's code: none of it ever runs on the API's loop."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from graphstead.graphs.load import GraphSet
 T = TypeVar("T")
 
 
-class GraphHost:
-    """Run coroutines that touch graphs; its loop starts with the first of them."""
+class LoopThread:
+    """Run coroutines on a loop of its own, which starts with the first of them."""
 
-    def __init__(self, graphs: GraphSet) -> None:
-        self.graphs = graphs
+    def __init__(self, name: str) -> None:
+        self._name = name
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
 
     async def call(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Await `work()` on the host's loop; cancelling the caller cancels it there."""
+        """Await `work()` on that loop; cancelling the caller cancels it there."""
 
         async def run() -> T:
             return await work()
@@ -30,12 +30,20 @@ class GraphHost:
         future = asyncio.run_coroutine_threadsafe(run(), self._running_loop())
         return await asyncio.wrap_future(future)
 
+    def call_blocking(self, work: Callable[[], Awaitable[T]]) -> T:
+        """The same for callers that cannot await."""
+
+        async def run() -> T:
+            return await work()
+
+        return asyncio.run_coroutine_threadsafe(run(), self._running_loop()).result()
+
     def _running_loop(self) -> asyncio.AbstractEventLoop:
         with self._lock:
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
                 self._thread = threading.Thread(
-                    target=self._loop.run_forever, name="graph-host", daemon=True
+                    target=self._loop.run_forever, name=self._name, daemon=True
                 )
                 self._thread.start()
             return self._loop
@@ -49,3 +57,11 @@ class GraphHost:
         loop.call_soon_threadsafe(loop.stop)
         thread.join(5)
         loop.close()
+
+
+class GraphHost(LoopThread):
+    """Where graphs are read."""
+
+    def __init__(self, graphs: GraphSet) -> None:
+        super().__init__("graph-host")
+        self.graphs = graphs

@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
+from langchain_core.embeddings import Embeddings
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph import StateGraph
 from langgraph.pregel import Pregel
 from langgraph.store.base import BaseStore
 
 from graphstead.graphs.config import GraphSource, Project
+from graphstead.graphs.embeddings import load_embeddings
 from graphstead.graphs.factories import (
     Access,
     Factory,
@@ -42,10 +44,16 @@ class Entry:
 
 
 class GraphSet:
-    """The graphs of a project by graph id; safe to use from any thread and event loop."""
+    """The graphs of a project by graph id; safe to use from any thread and event loop.
 
-    def __init__(self, entries: Mapping[str, Entry]) -> None:
+    `embeddings` is what the project searches the store with. `store` is what graphs are opened
+    with unless told otherwise; the engine sets it once.
+    """
+
+    def __init__(self, entries: Mapping[str, Entry], embeddings: Embeddings | None = None) -> None:
         self._entries = dict(entries)
+        self.embeddings = embeddings
+        self.store: BaseStore | None = None
         self.ids: tuple[str, ...] = tuple(self._entries)
 
     def description(self, graph_id: str) -> str | None:
@@ -87,6 +95,7 @@ class GraphSet:
         the factory raises.
         """
         made = self._entry(graph_id).made
+        store = self.store if store is None else store
         if not isinstance(made, Factory):
             yield _bound(made, checkpointer, store)
             return
@@ -121,10 +130,10 @@ def _named(graph: Graph, graph_id: str) -> Graph:
 
 
 def load_graphs(project: Project) -> GraphSet:
-    """Import and check every graph of the project, under the project's environment.
+    """Import and check every graph of the project and its embedding function.
 
     Sets the environment variables of langgraph.json and extends `sys.path`, both for the whole
-    process. Raises StartupError naming graph id, file, line and cause of every failing graph.
+    process. Raises StartupError naming graph id, file, line and cause of all that fails.
     """
     os.environ.update(project.env)
     importer = Importer(project.root, project.import_paths)
@@ -136,9 +145,21 @@ def load_graphs(project: Project) -> GraphSet:
             entries[graph_id] = Entry(source, _made(importer.load(source), graph_id))
         except (ImportFault, GraphTypeError) as exc:
             faults.append(f"Graph '{graph_id}' ({source.path}) cannot be loaded: {exc}")
+    embeddings = _embeddings(project, importer, faults)
     if faults:
         raise StartupError(faults)
-    return GraphSet(entries)
+    return GraphSet(entries, embeddings)
+
+
+def _embeddings(project: Project, importer: Importer, faults: list[str]) -> Embeddings | None:
+    index = project.store.index
+    if index is None:
+        return None
+    try:
+        return load_embeddings(index.embed, importer)
+    except ImportFault as exc:
+        faults.append(f"store.index.embed ({index.embed}) cannot be loaded: {exc}")
+        return None
 
 
 def _made(value: Any, graph_id: str) -> Graph | Factory:

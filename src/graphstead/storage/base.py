@@ -175,6 +175,28 @@ class ReplayRow:
 
 
 @dataclass(frozen=True, slots=True)
+class StoreRow:
+    """One item of the store; `namespace` has its labels joined by dots, which no label has."""
+
+    namespace: str
+    key: str
+    value: Json
+    created_at: str
+    updated_at: str
+    ttl_minutes: float | None = None
+    expires_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoreMatch:
+    """Items alive at `now_ms`, in `prefix` or below, that meet `filter` (`conditions.meets`)."""
+
+    now_ms: int
+    prefix: str = ""
+    filter: Json | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """A bounded slice of a sorted list; `sort_by` is one of the columns the caller declares."""
 
@@ -420,6 +442,35 @@ class Replays(Protocol):
         """Forget at most `limit` answers that are older."""
 
 
+class StoreItems(Protocol):
+    """Items whose time is up at `now_ms` are as good as gone, though they are still there."""
+
+    def get(self, namespace: str, key: str, now_ms: int) -> StoreRow | None: ...
+    def put(self, row: StoreRow, vectors: Sequence[bytes], now_ms: int) -> None:
+        """Write an item and its vectors; one that is there keeps its `created_at`."""
+
+    def delete(self, namespace: str, key: str) -> None: ...
+    def touch(self, row: StoreRow, expires_ms: int, now_ms: int) -> None:
+        """Set when an item expires, unless its time is up."""
+
+    def search(
+        self, match: StoreMatch, query: bytes | None, *, limit: int, offset: int
+    ) -> list[tuple[StoreRow, float | None]]:
+        """List items, those written last first; with `query`, a packed vector, the best match.
+
+        Beside each is how well it matches, None without a query or vectors.
+        """
+
+    def namespaces(self, prefix: str, now_ms: int) -> list[str]:
+        """List the namespaces at or below `prefix` that hold items, in no order."""
+
+    def is_expired(self, now_ms: int) -> bool:
+        """Tell whether an item is there whose time is up."""
+
+    def purge(self, now_ms: int, limit: int) -> int:
+        """Delete at most `limit` items whose time is up; count them."""
+
+
 class Tx(Protocol):
     """One open transaction."""
 
@@ -437,6 +488,8 @@ class Tx(Protocol):
     def checkpoints(self) -> Checkpoints: ...
     @property
     def replays(self) -> Replays: ...
+    @property
+    def store(self) -> StoreItems: ...
     def ring(self, topic: Topic, key: str = "") -> None:
         """Ring this bell once the transaction is committed."""
 

@@ -8,6 +8,9 @@ from typing import Any
 
 import orjson
 
+from graphstead.storage.conditions import meets, same
+from graphstead.storage.vectors import product, unpacked
+
 
 def contains(whole: Any, part: Any) -> bool:
     """Tell whether `whole` contains `part`, as jsonb's `@>` does.
@@ -26,15 +29,6 @@ def contains(whole: Any, part: Any) -> bool:
     return same(whole, part)
 
 
-def same(left: Any, right: Any) -> bool:
-    """Tell whether two JSON values are equal; true is not 1."""
-    if isinstance(left, dict) and isinstance(right, dict):
-        return left.keys() == right.keys() and all(same(left[key], right[key]) for key in left)
-    if isinstance(left, list) and isinstance(right, list):
-        return len(left) == len(right) and all(map(same, left, right))
-    return isinstance(left, bool) == isinstance(right, bool) and bool(left == right)
-
-
 @lru_cache(maxsize=256)
 def _filter(text: str) -> Any:
     return orjson.loads(text)
@@ -51,7 +45,24 @@ def json_has_items(whole: str, items: str) -> bool:
     return all(key in have and same(have[key], value) for key, value in _filter(items).items())
 
 
+def json_meets(whole: str, conditions: str) -> bool:
+    """Tell whether an object meets conditions on its members."""
+    return meets(orjson.loads(whole), _filter(conditions))
+
+
+@lru_cache(maxsize=32)
+def _query(packed: bytes) -> list[float]:
+    return unpacked(packed)
+
+
+def vector_product(packed: bytes, query: bytes) -> float | None:
+    """Return how alike two packed vectors are, NULL where their lengths differ."""
+    return product(packed, _query(query))
+
+
 def install(connection: sqlite3.Connection) -> None:
     """Make the functions known to this connection."""
     connection.create_function("json_contains", 2, json_contains, deterministic=True)
     connection.create_function("json_has_items", 2, json_has_items, deterministic=True)
+    connection.create_function("json_meets", 2, json_meets, deterministic=True)
+    connection.create_function("vector_product", 2, vector_product, deterministic=True)

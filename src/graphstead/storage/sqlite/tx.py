@@ -11,6 +11,7 @@ from graphstead.storage.sqlite.events import SqliteEvents
 from graphstead.storage.sqlite.replays import SqliteReplays
 from graphstead.storage.sqlite.runs import SqliteRuns
 from graphstead.storage.sqlite.statements import Statements
+from graphstead.storage.sqlite.store import SqliteStoreItems
 from graphstead.storage.sqlite.threads import SqliteThreads
 from graphstead.storage.sqlite.workers import SqliteWorkers
 
@@ -26,6 +27,7 @@ class SqliteTx:
         "events",
         "replays",
         "runs",
+        "store",
         "threads",
         "workers",
     )
@@ -40,6 +42,7 @@ class SqliteTx:
         self.events = SqliteEvents(sql)
         self.checkpoints = SqliteCheckpoints(sql)
         self.replays = SqliteReplays(sql)
+        self.store = SqliteStoreItems(sql)
         self.bells: list[Bell] | None = None
 
     def ring(self, topic: Topic, key: str = "") -> None:
