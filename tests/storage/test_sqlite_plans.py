@@ -15,7 +15,7 @@ from graphstead.storage.sqlite.opening import open_writer
 from graphstead.storage.sqlite.statements import QUERIES, composed
 
 COMPOSED = ("assistants.search", "assistants.count", "threads.search", "threads.count",
-            "checkpoints.list")  # fmt: skip
+            "checkpoints.list", "crons.search", "crons.count")  # fmt: skip
 LARGE = r"(threads|runs|events|checkpoints|checkpoint_blobs|checkpoint_writes|ends)"
 MAY_WALK = {
     "threads.search by thread_id": "walks the key in order up to its limit",
@@ -102,6 +102,8 @@ def test_a_search_that_walks_an_index_need_not_sort(
         ("runs.by_active_status", "runs_active"),
         ("runs.counts", "runs_active"),
         ("events.purgeable", "ends_by_time"),
+        ("crons.due", "crons_due"),
+        ("crons.next_ms", "crons_due"),
         ("checkpoints.namespaces_of_run", "checkpoints_of_run"),
     ],
 )

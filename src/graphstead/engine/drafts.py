@@ -23,7 +23,7 @@ LATER_FIELDS = {
 class Draft:
     """One run as asked for: `thread_id` is None for a stateless run.
 
-    `thread_ttl` is the time to live of a thread that is made for it.
+    `thread_ttl` is the time to live of a thread that is made for it, `cron_id` the cron it is of.
     """
 
     run_id: str
@@ -35,6 +35,7 @@ class Draft:
     requested_ms: int
     thread_ttl: Json | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    cron_id: str | None = None
 
     @property
     def after_s(self) -> float:

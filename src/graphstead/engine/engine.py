@@ -7,12 +7,14 @@ from typing import Protocol
 
 from graphstead.engine.assistants import Assistants
 from graphstead.engine.clock import Clock, SystemClock
+from graphstead.engine.crons import Crons
 from graphstead.engine.run_stops import RunStops
 from graphstead.engine.run_streams import RunStreams
 from graphstead.engine.runs import Runs
 from graphstead.engine.system import System
 from graphstead.engine.thread_rows import default_ttl
 from graphstead.engine.threads import Threads
+from graphstead.engine.timekeeper import Timekeeper
 from graphstead.engine.upkeep import Upkeep, UpkeepLimits
 from graphstead.engine.worker import Worker, WorkerLimits
 from graphstead.graphs.headers import HeaderRule
@@ -57,6 +59,8 @@ class Engine:
         self.stops = RunStops(storage, clock)
         ttl = default_ttl(thread_ttl)
         self.runs = Runs(storage, self.assistants, clock, header_rule or HeaderRule(), ttl)
+        self.crons = Crons(storage, self.assistants, clock)
+        self._timekeeper = Timekeeper(storage, clock, ttl)
         self.streams = RunStreams(storage, self.stops, clock, settings.heartbeat_s)
         self.threads = Threads(storage, self._host, clock, ttl)
         self.system = System(storage)
@@ -70,6 +74,7 @@ class Engine:
         if self._worker is not None:
             self._upkeep.start()
             self._worker.start()
+            self._timekeeper.start()
 
     async def stop(self) -> None:
         """Let runs finish within the grace, hand back the rest, close the storage."""
@@ -77,6 +82,7 @@ class Engine:
 
     def _stop(self) -> None:
         if self._worker is not None:
+            self._timekeeper.stop()
             self._worker.stop(self._settings.shutdown_grace_s)
             self._upkeep.stop()
         self._host.stop()

@@ -18,7 +18,7 @@ import orjson
 
 from graphstead.engine.clock import Clock, wire_time, wire_time_of_ms
 from graphstead.engine.drafts import Draft, kwargs_of
-from graphstead.engine.merging import Identity, open_metadata, settle, thread_config
+from graphstead.engine.merging import Identity, cron_stamp, open_metadata, settle, thread_config
 from graphstead.engine.thread_rows import expiry_ms
 from graphstead.problems import AssistantNotFound, RunNotFound, ThreadBusy, ThreadNotFound
 from graphstead.storage.base import (
@@ -83,6 +83,7 @@ def _create_stateless(tx: Tx, draft: Draft, assistant: AssistantRow, clock: Cloc
     run = _new_run(draft, thread_id, assistant, None, blocked=False)
     stamps = {"graph_id": assistant.graph_id, "assistant_id": assistant.assistant_id}
     own = open_metadata(draft.body.get("metadata") or {})
+    stamps |= cron_stamp(draft.cron_id)
     thread = _new_thread(thread_id, {**own, **stamps}, "busy")
     tx.threads.insert(thread if draft.temporary else _mortal(thread, draft))
     return _store(tx, run)
@@ -157,6 +158,7 @@ def _new_run(
         after_s=draft.after_s,
         caller=draft.caller,
         headers=draft.headers,
+        cron_id=draft.cron_id,
     )
     settled = settle(assistant, thread, draft.body, who)
     created_at = wire_time() if not draft.after_s else wire_time_of_ms(draft.start_ms)

@@ -175,6 +175,30 @@ class ReplayRow:
 
 
 @dataclass(frozen=True, slots=True)
+class CronRow:
+    """A schedule and the run it makes; `next_run_ms` is None when no date is to come.
+
+    `caller` is who made it, and for whom its runs are made.
+    """
+
+    cron_id: str
+    assistant_id: str
+    thread_id: str | None
+    user_id: str
+    caller: Json
+    schedule: str
+    timezone: str | None
+    end_ms: int | None
+    payload: Json
+    metadata: Json
+    on_run_completed: str | None
+    enabled: bool
+    next_run_ms: int | None
+    created_at: str
+    updated_at: str
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """A bounded slice of a sorted list; `sort_by` is one of the columns the caller declares."""
 
@@ -199,6 +223,16 @@ class ThreadFilter:
     values: Json | None = None
     status: ThreadStatus | None = None
     thread_ids: Sequence[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CronFilter:
+    """All given parts must hold; `metadata` matches by containment."""
+
+    assistant_id: str | None = None
+    thread_id: str | None = None
+    enabled: bool | None = None
+    metadata: Json | None = None
 
 
 class Assistants(Protocol):
@@ -420,6 +454,31 @@ class Replays(Protocol):
         """Forget at most `limit` answers that are older."""
 
 
+class Crons(Protocol):
+    def get(self, cron_id: str) -> CronRow | None: ...
+    def lock(self, cron_id: str) -> CronRow | None:
+        """Get the cron and hold its row until the transaction ends."""
+
+    def insert(self, row: CronRow) -> None: ...
+    def replace(self, row: CronRow) -> None: ...
+    def move(self, cron_id: str, next_run_ms: int | None) -> None:
+        """Set when the next run is due."""
+
+    def due(self, now_ms: int, limit: int) -> list[str]:
+        """List the ids of enabled crons whose date has come, the longest overdue first."""
+
+    def next_ms(self) -> int | None:
+        """Tell when the next enabled cron is due."""
+
+    def search(self, match: CronFilter, page: Page) -> list[CronRow]:
+        """List matching crons; where the sorted column is empty they come last."""
+
+    def count(self, match: CronFilter) -> int: ...
+    def delete(self, cron_id: str) -> bool: ...
+    def delete_of_thread(self, thread_id: str) -> None: ...
+    def delete_of_assistant(self, assistant_id: str) -> None: ...
+
+
 class Tx(Protocol):
     """One open transaction."""
 
@@ -437,6 +496,8 @@ class Tx(Protocol):
     def checkpoints(self) -> Checkpoints: ...
     @property
     def replays(self) -> Replays: ...
+    @property
+    def crons(self) -> Crons: ...
     def ring(self, topic: Topic, key: str = "") -> None:
         """Ring this bell once the transaction is committed."""
 

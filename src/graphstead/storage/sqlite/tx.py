@@ -7,6 +7,7 @@ import sqlite3
 from graphstead.storage.base import Bell, Topic
 from graphstead.storage.sqlite.assistants import SqliteAssistants
 from graphstead.storage.sqlite.checkpoints import SqliteCheckpoints
+from graphstead.storage.sqlite.crons import SqliteCrons
 from graphstead.storage.sqlite.events import SqliteEvents
 from graphstead.storage.sqlite.replays import SqliteReplays
 from graphstead.storage.sqlite.runs import SqliteRuns
@@ -23,6 +24,7 @@ class SqliteTx:
         "bells",
         "checkpoints",
         "connection",
+        "crons",
         "events",
         "replays",
         "runs",
@@ -40,6 +42,7 @@ class SqliteTx:
         self.events = SqliteEvents(sql)
         self.checkpoints = SqliteCheckpoints(sql)
         self.replays = SqliteReplays(sql)
+        self.crons = SqliteCrons(sql)
         self.bells: list[Bell] | None = None
 
     def ring(self, topic: Topic, key: str = "") -> None:
