@@ -64,9 +64,9 @@ class Weight:
         return f"| {self.when} | {self.checkpoints:,} | {stored} | {file} |"
 
 
-def take_steps(storage: Storage, node: Callable[[State], State], steps: int) -> None:
+def take_steps(storage: Storage, node: Any, steps: int) -> None:
     """Run the graph on the thread until it has taken so many steps."""
-    builder: Any = StateGraph(State).add_node("node", node).add_edge(START, "node")
+    builder = StateGraph(State).add_node("node", node).add_edge(START, "node")
     builder.add_conditional_edges(
         "node", lambda state: "node" if state["steps"] < steps else "__end__"
     )

@@ -220,10 +220,9 @@ class StateUnreadable(Conflict):
 
     code = "state_unreadable"
 
-    def __init__(self, thread_id: str, graph_id: str, fault: BaseException) -> None:
+    def __init__(self, thread_id: str, graph_id: str, fault: str) -> None:
         super().__init__(
-            f"Thread '{thread_id}' has a state that its graph '{graph_id}' cannot read: "
-            f"{type(fault).__name__}: {fault}"
+            f"Thread '{thread_id}' has a state that its graph '{graph_id}' cannot read: {fault}"
         )
 
 

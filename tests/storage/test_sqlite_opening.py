@@ -7,12 +7,14 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from storage.rows import make_thread
 
 import graphstead
+from graphstead.storage.base import ThreadFilter
 from graphstead.storage.errors import (
     DatabaseRefused,
     DirectoryNotWritable,
@@ -21,7 +23,7 @@ from graphstead.storage.errors import (
     SchemaTooNew,
 )
 from graphstead.storage.sqlite import open_sqlite
-from graphstead.storage.sqlite.opening import migrations
+from graphstead.storage.sqlite.opening import APPLICATION_ID, migrations
 
 NEWEST = migrations()[-1].version
 
@@ -195,3 +197,25 @@ def refusal_without_privileges(path: Path) -> str:
         timeout=30,
     )
     return done.stdout.strip() or done.stderr
+
+
+def test_threads_of_an_older_schema_are_found_and_counted(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as older:
+        for step in migrations()[:2]:
+            older.executescript(f"pragma application_id = {APPLICATION_ID};\n{step.sql}")
+            older.execute("insert into schema_version values (?, ?, '')", (step.version, 1))
+        for number in range(5):
+            metadata = f'{{"customer": {number % 2}, "deep": {{"a": 1}}}}'
+            older.execute(
+                "insert into threads (thread_id, status, metadata, config, created_at, updated_at,"
+                " state_updated_at, interrupts) values (?, 'idle', ?, '{}', '', '', '', '{}')",
+                (str(number), metadata),
+            )
+        older.commit()
+    with closing(open_sqlite(path)) as storage:
+        for match, number in ({"customer": 0}, 3), ({"deep": {"a": 1}}, 5), ({}, 5):
+            thread_filter = ThreadFilter(metadata=match)
+            counted = storage.read_blocking(
+                lambda tx, sought=thread_filter: tx.threads.count(sought)  # type: ignore[misc]
+            )
+            assert counted == number

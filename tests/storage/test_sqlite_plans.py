@@ -15,10 +15,11 @@ from graphstead.storage.sqlite.opening import open_writer
 from graphstead.storage.sqlite.statements import QUERIES, composed
 
 COMPOSED = ("assistants.search", "assistants.count", "threads.search", "threads.count",
-            "checkpoints.list", "crons.search", "crons.count")  # fmt: skip
+            "threads.search_ids", "checkpoints.list", "crons.search", "crons.count")  # fmt: skip
 LARGE = r"(threads|runs|events|checkpoints|checkpoint_blobs|checkpoint_writes|ends)"
 MAY_WALK = {
     "threads.search by thread_id": "walks the key in order up to its limit",
+    "threads.search_ids member by thread_id": "the same",
     "runs.by_status": "for statuses of ended runs; follows the key up to its limit",
     "checkpoints.list across threads": "only the saver's own interface asks for it",
     "threads.count of everything": "counts the whole table, over its smallest index",
@@ -40,6 +41,14 @@ def searches() -> Iterator[tuple[str, str]]:
         conditions = tuple(f"threads.where_{part}" for part in parts)
         sql = composed("threads.search", conditions, f"threads.order_{order}", way)
         yield f"threads.search {parts} by {order} {way}", sql
+    for parts, order in itertools.product([(), ("metadata",), ("status", "metadata")], orders):
+        conditions = tuple(f"threads.where_{part}" for part in ("label", *parts))
+        sql = composed("threads.search_ids", conditions, f"threads.order_{order}", "desc")
+        yield f"threads.search_ids label {parts} by {order} desc", sql
+        yield f"threads.count label {parts} {order}", composed("threads.count", conditions)
+        conditions = tuple(f"threads.where_{part}" for part in ("member", *parts))
+        sql = composed("threads.search_ids", conditions, f"threads.order_{order}", "desc")
+        yield f"threads.search_ids member {parts} by {order} desc", sql
     for rest in ((), ("checkpoint_id",), ("before", "metadata")):
         conditions = tuple(f"checkpoints.where_{p}" for p in ("thread_id", "checkpoint_ns", *rest))
         yield f"checkpoints.list {rest}", composed("checkpoints.list", conditions)
@@ -112,6 +121,12 @@ def test_the_busiest_queries_use_the_index_made_for_them(
 ) -> None:
     steps = plan(connection, QUERIES[name].sql)
     assert any(index in step for step in steps), steps
+
+
+def test_a_search_by_a_label_begins_with_it(connection: sqlite3.Connection) -> None:
+    found = {name: plan(connection, sql) for name, sql in searches() if " label " in name}
+    begin = {name: " ".join(steps[:3]) for name, steps in found.items()}
+    assert [name for name, steps in begin.items() if "SEARCH thread_labels" not in steps] == []
 
 
 @pytest.mark.parametrize("query", QUERIES.values(), ids=lambda query: query.name)

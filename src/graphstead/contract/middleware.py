@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
+import uuid_utils
 from connexion.exceptions import ProblemException
 from connexion.lifecycle import ConnexionRequest, ConnexionResponse
 from starlette.datastructures import Headers
@@ -107,7 +107,7 @@ def _request_id(scope: Scope) -> str:
             text: str = value.decode("latin-1")
             if 0 < len(text) <= MAX_REQUEST_ID and text.isascii() and text.isprintable():
                 return text
-    return secrets.token_hex(16)
+    return uuid_utils.uuid4().hex
 
 
 def _edge_headers(exchange: Exchange) -> list[tuple[bytes, bytes]]:

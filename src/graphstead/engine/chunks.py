@@ -46,6 +46,7 @@ class Translator:
             payload = _public_checkpoint(chunk["payload"])
             payload["checkpoint"] = checkpoint_of(payload["config"])
             payload["parent_checkpoint"] = checkpoint_of(payload["parent_config"])
+            payload["tasks"] = [_with_checkpoint(task) for task in payload["tasks"]]
             return {**chunk, "payload": payload}
         return chunk
 
@@ -88,6 +89,15 @@ def _public_config(config: Mapping[str, Any] | None) -> Json | None:
         if not key.startswith(INTERNAL)
     }
     return {"configurable": configurable}
+
+
+def _with_checkpoint(task: Json) -> Json:
+    """Name the place of a task's subgraph `checkpoint`; LangGraph puts its config under `state`."""
+    config = task.get("state")
+    if not isinstance(config, dict) or "configurable" not in config:
+        return task
+    rest = {key: value for key, value in task.items() if key != "state"}
+    return {**rest, "checkpoint": checkpoint_of(config)}
 
 
 def checkpoint_of(config: Mapping[str, Any] | None) -> Json | None:

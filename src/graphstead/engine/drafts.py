@@ -39,7 +39,8 @@ class Draft:
 
     @property
     def after_s(self) -> float:
-        return float(self.body.get("after_seconds") or 0)
+        asked: float = self.body.get("after_seconds") or 0
+        return asked
 
     @property
     def start_ms(self) -> int:

@@ -138,4 +138,4 @@ def _forced(assistant: AssistantRow, who: Identity) -> Json:
 
 def thread_config(config: Mapping[str, Any]) -> Json:
     """Return the part of a run's config that its thread remembers: all but `configurable`."""
-    return {k: v for k, v in config.items() if k not in ("configurable", "metadata")}
+    return {k: v for k, v in config.items() if k != "configurable"}

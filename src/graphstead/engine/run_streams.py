@@ -9,7 +9,7 @@ import orjson
 
 from graphstead.engine.clock import Clock
 from graphstead.engine.run_stops import RunStops
-from graphstead.engine.transitions import FINAL
+from graphstead.engine.transitions import BY_USER, FINAL
 from graphstead.problems import RunNotFound, ThreadNotFound
 from graphstead.storage.base import EndRow, RunRow, Storage, ThreadRow, Tx
 from graphstead.streaming import sse
@@ -131,10 +131,11 @@ class RunStreams:
 
 
 def _shown(thread: ThreadRow | None) -> Any:
+    """Return what joins of a finished run get; a cancelled one is no failure, its values count."""
     if thread is None:
-        return None
-    if thread.error is not None:
+        return {}
+    if thread.error is not None and thread.error.get("error") not in BY_USER:
         return {"__error__": thread.error}
     if thread.interrupts:
         return {"__interrupt__": [one for task in thread.interrupts.values() for one in task]}
-    return thread.values
+    return {} if thread.values is None else thread.values

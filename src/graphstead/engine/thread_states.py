@@ -14,6 +14,7 @@ from langgraph.types import StateSnapshot
 
 from graphstead.engine import wire
 from graphstead.engine.checkpoints import Saver
+from graphstead.engine.graph_code import refusing
 from graphstead.engine.snapshots import thread_state
 from graphstead.graphs.host import GraphHost
 from graphstead.problems import StateUnreadable, ThreadNotFound
@@ -115,12 +116,10 @@ class ThreadStates:
         opened = self._host.graphs.open(
             graph_id, config, access="threads.read", checkpointer=Saver(self._storage)
         )
+        thread_id = config["configurable"]["thread_id"]
         async with opened as graph:
-            try:
+            with refusing(lambda fault: StateUnreadable(thread_id, graph_id, fault)):
                 yield graph
-            except wire.OPEN_ERRORS as fault:
-                thread_id = config["configurable"]["thread_id"]
-                raise StateUnreadable(thread_id, graph_id, fault) from fault
 
 
 def config_at(thread_id: str, checkpoint: Mapping[str, Any]) -> RunnableConfig:

@@ -17,6 +17,7 @@ from graphstead.engine import wire
 from graphstead.engine.checkpoints import Saver
 from graphstead.engine.chunks import checkpoint_of
 from graphstead.engine.clock import Clock, wire_time
+from graphstead.engine.graph_code import refusing
 from graphstead.engine.inputs import as_command
 from graphstead.engine.rehearsal import Rehearsal
 from graphstead.engine.snapshots import interrupts_by_task, thread_state
@@ -114,11 +115,9 @@ class ThreadWrites:
             graph_id, aimed, access="threads.update", checkpointer=Saver(rehearsal)
         )
         async with opened as graph:
-            try:
+            with refusing(lambda fault: BadRequest(f"Graph '{graph_id}' refuses this: {fault}")):
                 written = await graph.abulk_update_state(aimed, supersteps)
                 snapshot = await graph.aget_state(config_at(thread_id, {}))
-            except wire.OPEN_ERRORS as refused:
-                raise BadRequest(f"Graph '{graph_id}' refuses this: {refused}") from refused
         told = wire.dumps({"state": thread_state(snapshot), "thread_id": thread_id})
         return _place(written), _outcome(snapshot), told
 

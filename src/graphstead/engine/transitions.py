@@ -365,8 +365,11 @@ def ask_to_stop(tx: Tx, run: RunRow, action: CancelAction, clock: Clock) -> None
 def _stop_now(tx: Tx, run: RunRow, action: CancelAction, clock: Clock) -> None:
     if action == "rollback":
         _roll_back(tx, run, clock)
-    else:
-        _end(tx, run, Outcome("interrupted", NULL, None), clock)
+        return
+    thread = tx.threads.get(run.thread_id)
+    values = thread.values if thread else None
+    output = orjson.dumps({} if values is None else values)
+    _end(tx, run, Outcome("interrupted", output, None), clock)
 
 
 def _roll_back(tx: Tx, run: RunRow, clock: Clock) -> None:

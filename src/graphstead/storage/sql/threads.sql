@@ -61,9 +61,32 @@ where {conditions} order by {order} limit :limit offset :offset;
 
 -- name: threads.count
 -- Count threads that meet the conditions.
-select count(*)
-from threads left join thread_values on thread_values.thread_id = threads.thread_id
-where {conditions};
+select count(*) from threads where {conditions};
+
+-- name: threads.search_ids
+-- List the ids of threads that meet the conditions: rows that have to be sorted stay small.
+select threads.thread_id from threads
+where {conditions} order by {order} limit :limit offset :offset;
+
+-- name: threads.labelled
+-- Tell how many threads have a label; an empty key and value stand for all threads.
+select coalesce(
+    (select threads from thread_counts where key = :label_key and value = :label_value), 0
+);
+
+-- name: threads.where_label
+-- The metadata has this member; a table of its own answers it.
+threads.thread_id in (
+    select thread_id from thread_labels where key = :label_key and value = :label_value
+)
+
+-- name: threads.where_member
+-- The same, asked of one thread after the other.
+exists (
+    select 1 from thread_labels
+    where thread_labels.key = :member_key and thread_labels.value = :member_value
+        and thread_labels.thread_id = threads.thread_id
+)
 
 -- name: threads.where_status
 -- In this status.
@@ -87,7 +110,13 @@ json_contains(threads.metadata, :metadata)
 
 -- name: threads.where_values
 -- The values contain this object.
-json_contains(thread_values."values", :values)
+json_contains(
+    (
+        select thread_values."values" from thread_values
+        where thread_values.thread_id = threads.thread_id
+    ),
+    :values
+)
 
 -- name: threads.order_thread_id
 -- By id.

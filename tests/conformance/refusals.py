@@ -1,0 +1,129 @@
+"""Which refusals a well-formed request deserves: those for a reason that it shows itself.
+
+A schema cannot say which ids exist or which members contradict each other. The server may answer
+400, 404, 409, 422 or 501 then, and has to name what it blames; here it is looked up.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import unquote
+
+# The example graphs that end soon, and a node of each.
+NODES = {
+    "echo": "echo",
+    "steps": "plan",
+    "chat": "answer",
+    "tools": "think",
+    "approval": "draft",
+    "nested": "before",
+    "failing": "work",
+}
+GRAPHS = tuple(NODES)
+ALL_GRAPHS = frozenset({*GRAPHS, "slow", "burn"})
+BLAMED = re.compile(r"'([^']*)'|no version (\d+)")
+UNFIT = re.compile(r"Graph '\w+' refuses this: ")
+UNREADABLE = re.compile(r"Invalid (cron schedule|timezone): ")
+PLACE = re.compile(r"^body(?:\[\d+\])?(?:\.|: )(?P<path>[\w.]+):")
+SMALLEST, LARGEST = -(2**63), 2**64 - 1
+
+
+@dataclass
+class Known:
+    """What exists on the server for certain. Each thread belongs to one graph."""
+
+    assistants: list[str] = field(default_factory=list)
+    graphs: dict[str, str] = field(default_factory=dict)
+    runs: list[tuple[str, str]] = field(default_factory=list)
+    crons: list[str] = field(default_factory=list)
+    checkpoints: dict[str, str] = field(default_factory=dict)
+
+    def has(self, name: str, path: Mapping[str, Any]) -> bool:
+        """Tell whether an id or a graph exists; of a run, whether it does on the thread named."""
+        if (path.get("thread_id"), path.get("run_id")) in self.runs:
+            return True
+        on_path = self.checkpoints.get(str(path.get("thread_id")))
+        own = (*self.assistants, *self.graphs, *self.crons, on_path)
+        return name in ALL_GRAPHS or name in own
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The parts of a request that a refusal may be about."""
+
+    path: Mapping[str, Any]
+    query: Mapping[str, Any]
+    headers: Mapping[str, Any]
+    body: Any
+    template: str = ""
+    breaks_contract: bool = False
+
+    def texts(self) -> frozenset[str]:
+        """Return all values sent, as text."""
+        path = [unquote(str(value)) for value in self.path.values()]
+        sent = [*path, *self.query.values(), *self.headers.values(), self.body]
+        return frozenset(str(leaf) for part in sent for leaf in leaves(part))
+
+
+def is_deserved(problem: Mapping[str, Any], asked: Asked, known: Known) -> bool:
+    """Tell whether the request shows the reason that the error body gives."""
+    detail = str(problem["detail"])
+    if UNREADABLE.match(detail):
+        return any(f"'{text}'" in detail for text in asked.texts())
+    if problem.get("code") == "unprocessable":
+        return asked.breaks_contract or any(map(_is_too_large, leaves(asked.body)))
+    if place := PLACE.match(detail):
+        sent = [_at(item, place["path"].split(".")) for item in items(asked.body)]
+        later = problem["code"] == "not_implemented"
+        return any(value if later else value is not None for value in sent)
+    if UNFIT.match(detail):
+        return "/state" in asked.template or any(
+            item.get("supersteps") for item in items(asked.body)
+        )
+    blamed = {name or number for name, number in BLAMED.findall(detail)} & asked.texts()
+    if blamed:
+        return "not found" not in detail or not any(known.has(one, asked.path) for one in blamed)
+    return any(_contradicts_itself(item, detail) for item in items(asked.body))
+
+
+def _is_too_large(value: Any) -> bool:
+    return isinstance(value, int) and not SMALLEST <= value <= LARGEST
+
+
+def items(body: Any) -> Iterator[dict[str, Any]]:
+    """Yield the objects a body consists of: itself, or those of a batch."""
+    for item in body if isinstance(body, list) else [body]:
+        if isinstance(item, dict):
+            yield item
+
+
+def leaves(value: Any) -> Iterator[Any]:
+    """Yield all values inside a JSON value that are neither objects nor arrays."""
+    if isinstance(value, dict):
+        value = [*value.values()]
+    if isinstance(value, list):
+        for item in value:
+            yield from leaves(item)
+    else:
+        yield value
+
+
+def _at(item: Any, path: list[str]) -> Any:
+    """Return what stands at a path of members, None where nothing does."""
+    for name in path:
+        item = item.get(name) if isinstance(item, dict) else None
+    return item
+
+
+def _contradicts_itself(item: Mapping[str, Any], detail: str) -> bool:
+    """Look for the contradictions whose refusal names members instead of values."""
+    if "configurable and context" in detail:
+        return "configurable" in (item.get("config") or {}) and "context" in item
+    if "belongs to no graph" in detail:
+        return bool(item.get("supersteps")) and "graph_id" not in (item.get("metadata") or {})
+    if detail == "None of these runs is pending or running":
+        return "run_ids" in item or "status" in item
+    return False
