@@ -7,6 +7,7 @@ bound, as a StartupError.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -96,6 +97,7 @@ def _engine(settings: Settings, project: Project, graphs: GraphSet, *, run_worke
         run_worker=run_worker,
         header_rule=header_rule(project.raw),
         thread_ttl=project.thread_ttl,
+        webhooks=project.webhooks.filled(os.environ),
     )
 
 

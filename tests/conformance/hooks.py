@@ -20,7 +20,7 @@ from .world import World
 LONGEST_WAIT_S = 315360000
 SHORT_WAIT_S = 0.05
 # Answered 501 when they say something, which would keep most drawn runs from being created.
-LATER_MEMBERS = frozenset({"webhook", "feedback_keys", "langsmith_tracer", "strict_resume"})
+LATER_MEMBERS = frozenset({"feedback_keys", "langsmith_tracer", "strict_resume"})
 DESTRUCTIVE = frozenset({"DELETE", "PATCH"})
 PROBES = frozenset(
     {"unspecified_http_method", "malformed_content_type", "unsupported_content_type"}

@@ -27,6 +27,7 @@ ALL_GRAPHS = frozenset({*GRAPHS, "slow", "burn"})
 BLAMED = re.compile(r"'([^']*)'|no version (\d+)")
 UNFIT = re.compile(r"Graph '\w+' refuses this: ")
 UNREADABLE = re.compile(r"Invalid (cron schedule|timezone): ")
+BLOCKED = "Webhook host blocked: "
 PLACE = re.compile(r"^body(?:\[\d+\])?(?:\.|: )(?P<path>[\w.]+):")
 SMALLEST, LARGEST = -(2**63), 2**64 - 1
 
@@ -71,6 +72,8 @@ class Asked:
 def is_deserved(problem: Mapping[str, Any], asked: Asked, known: Known) -> bool:
     """Tell whether the request shows the reason that the error body gives."""
     detail = str(problem["detail"])
+    if detail.startswith(BLOCKED) or f": {BLOCKED}" in detail:
+        return any(item.get("webhook") for item in items(asked.body))
     if UNREADABLE.match(detail):
         return any(f"'{text}'" in detail for text in asked.texts())
     if problem.get("code") == "unprocessable":

@@ -11,6 +11,7 @@ from graphstead.storage.base import (
     BlobRow,
     CheckpointRow,
     CronRow,
+    DeliveryRow,
     EndRow,
     EventRow,
     ReplayRow,
@@ -161,3 +162,14 @@ def make_cron(**fields: Any) -> CronRow:
         "updated_at": at(0),
     }
     return CronRow(**{**defaults, **fields})
+
+
+def make_delivery(**fields: Any) -> DeliveryRow:
+    defaults: dict[str, Any] = {
+        "run_id": new_id(),
+        "url": "https://hooks.example.com",
+        "payload": b"{}",
+        "created_ms": 1,
+        "next_try_ms": 1,
+    }
+    return DeliveryRow(**{**defaults, **fields})

@@ -112,6 +112,8 @@ def test_a_search_that_walks_an_index_need_not_sort(
         ("runs.counts", "runs_active"),
         ("events.purgeable", "ends_by_time"),
         ("crons.due", "crons_due"),
+        ("deliveries.take", "deliveries_due"),
+        ("deliveries.next_ms", "deliveries_due"),
         ("crons.next_ms", "crons_due"),
         ("checkpoints.namespaces_of_run", "checkpoints_of_run"),
     ],

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from graphstead.engine import drafts, schedules
+from graphstead.engine import schedules
 from graphstead.engine.callers import Caller
 from graphstead.engine.clock import Clock, wire_time
 from graphstead.engine.drafts import Draft
@@ -30,6 +30,7 @@ RUN_MEMBERS = frozenset(
         "stream_resumable",
         "checkpoint_during",
         "durability",
+        "webhook",
     }
 )
 
@@ -54,7 +55,7 @@ def new_row(
 ) -> CronRow:
     """Return a cron with its first date.
 
-    Raises Unprocessable, BadRequest for a schedule that is never due, NotImplementedYet.
+    Raises Unprocessable, BadRequest for a schedule that is never due.
     """
     _check(body)
     cron_id, now, now_ms = clock.new_id(), wire_time(), clock.now_ms()
@@ -107,7 +108,6 @@ def _timing(row: CronRow) -> tuple[Any, ...]:
 
 
 def _check(body: Mapping[str, Any]) -> None:
-    drafts.check({"webhook": body.get("webhook")}, stateless=False)
     refuse_both(body.get("config") or {}, body.get("context"))
 
 

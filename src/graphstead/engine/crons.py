@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from graphstead.engine import cron_rows
+from graphstead.engine import cron_rows, outbox
 from graphstead.engine.assistants import Assistants, Created, Found, found, page_of
 from graphstead.engine.callers import Asked
 from graphstead.engine.clock import Clock, as_uuid
 from graphstead.engine.cron_rows import cron_body
 from graphstead.engine.replays import Once
 from graphstead.engine.runs import project
+from graphstead.graphs.webhooks import WebhookRules
 from graphstead.problems import AssistantNotFound, CronNotFound, ThreadNotFound
 from graphstead.storage.base import CronFilter, CronRow, Json, Storage, Tx
 
@@ -19,10 +20,13 @@ from graphstead.storage.base import CronFilter, CronRow, Json, Storage, Tx
 class Crons:
     """Everything a client can ask of crons."""
 
-    def __init__(self, storage: Storage, assistants: Assistants, clock: Clock) -> None:
+    def __init__(
+        self, storage: Storage, assistants: Assistants, clock: Clock, webhooks: WebhookRules
+    ) -> None:
         self._storage = storage
         self._assistants = assistants
         self._clock = clock
+        self._webhooks = webhooks
 
     async def create(
         self, body: Mapping[str, Any], asked: Asked, *, thread_id: str | None = None
@@ -30,8 +34,9 @@ class Crons:
         """Store a cron, for one thread or for threads of its own.
 
         Raises GraphNotFound, AssistantNotFound, ThreadNotFound, Unprocessable, BadRequest,
-        NotImplementedYet, Conflict.
+        Conflict.
         """
+        outbox.check(body, self._webhooks)
         row = cron_rows.new_row(
             body,
             assistant_id=self._assistants.resolve(body["assistant_id"]),
@@ -52,6 +57,7 @@ class Crons:
 
     async def patch(self, cron_id: str, body: Mapping[str, Any]) -> Json:
         """Change the given members. Raises CronNotFound, Unprocessable, BadRequest."""
+        outbox.check(body, self._webhooks)
         now_ms = self._clock.now_ms()
 
         def change(tx: Tx) -> CronRow:

@@ -12,7 +12,6 @@ from graphstead.storage.base import Json
 
 DEFAULT_MODES = ("values",)
 LATER_FIELDS = {
-    "webhook": "webhooks are delivered by a later version",
     "feedback_keys": "feedback URLs need LangSmith, which this server does not call",
     "langsmith_tracer": "tracing to LangSmith is not part of this server",
     "strict_resume": "strict resume is not supported yet",
@@ -75,7 +74,7 @@ def kwargs_of(draft: Draft, config: Json, context: Json) -> Json:
         "stream_mode": stream_modes(body),
         "interrupt_before": body.get("interrupt_before"),
         "interrupt_after": body.get("interrupt_after"),
-        "webhook": None,
+        "webhook": body.get("webhook"),
         "feedback_keys": None,
         "temporary": draft.temporary,
         "subgraphs": bool(body.get("stream_subgraphs")),

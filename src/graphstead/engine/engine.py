@@ -16,11 +16,13 @@ from graphstead.engine.thread_rows import default_ttl
 from graphstead.engine.threads import Threads
 from graphstead.engine.timekeeper import Timekeeper
 from graphstead.engine.upkeep import Upkeep, UpkeepLimits
+from graphstead.engine.webhooks import Sender
 from graphstead.engine.worker import Worker, WorkerLimits
 from graphstead.graphs.headers import HeaderRule
 from graphstead.graphs.host import GraphHost
 from graphstead.graphs.load import GraphSet
 from graphstead.graphs.thread_ttl import ThreadTtl
+from graphstead.graphs.webhooks import WebhookRules
 from graphstead.storage.base import Storage
 
 
@@ -32,6 +34,9 @@ class EngineLimits(WorkerLimits, UpkeepLimits, Protocol):
 
     @property
     def shutdown_grace_s(self) -> float: ...
+
+    @property
+    def webhook_secret(self) -> str | None: ...
 
 
 class Engine:
@@ -46,6 +51,7 @@ class Engine:
         run_worker: bool,
         header_rule: HeaderRule | None = None,
         thread_ttl: ThreadTtl | None = None,
+        webhooks: WebhookRules | None = None,
         clock: Clock | None = None,
     ) -> None:
         self._storage = storage
@@ -58,8 +64,10 @@ class Engine:
         self.assistants = Assistants(storage, self._host, clock)
         self.stops = RunStops(storage, clock)
         ttl = default_ttl(thread_ttl)
-        self.runs = Runs(storage, self.assistants, clock, header_rule or HeaderRule(), ttl)
-        self.crons = Crons(storage, self.assistants, clock)
+        rules = webhooks or WebhookRules()
+        self.runs = Runs(storage, self.assistants, clock, header_rule or HeaderRule(), ttl, rules)
+        self.crons = Crons(storage, self.assistants, clock, rules)
+        self._sender = Sender(storage, clock, rules, settings.webhook_secret)
         self._timekeeper = Timekeeper(storage, clock, ttl)
         self.streams = RunStreams(storage, self.stops, clock, settings.heartbeat_s)
         self.threads = Threads(storage, self._host, clock, ttl)
@@ -75,6 +83,7 @@ class Engine:
             self._upkeep.start()
             self._worker.start()
             self._timekeeper.start()
+            self._sender.start()
 
     async def stop(self) -> None:
         """Let runs finish within the grace, hand back the rest, close the storage."""
@@ -84,6 +93,7 @@ class Engine:
         if self._worker is not None:
             self._timekeeper.stop()
             self._worker.stop(self._settings.shutdown_grace_s)
+            self._sender.stop()
             self._upkeep.stop()
         self._host.stop()
         self._storage.close()

@@ -16,6 +16,7 @@ from typing import Any
 
 import orjson
 
+from graphstead.engine import outbox
 from graphstead.engine.clock import Clock, wire_time, wire_time_of_ms
 from graphstead.engine.drafts import Draft, kwargs_of
 from graphstead.engine.merging import Identity, cron_stamp, open_metadata, settle, thread_config
@@ -295,6 +296,8 @@ def finish(tx: Tx, run: RunRow, outcome: Outcome, rest: Sequence[EventRow], cloc
 def _end(tx: Tx, run: RunRow, outcome: Outcome, clock: Clock) -> None:
     now = wire_time()
     tx.events.end(_end_row(run, outcome, clock))
+    values, error = _told(tx, run, outcome)
+    outbox.owe(tx, run, outcome.status, values, error, clock)
     if run.temporary:
         tx.runs.delete(run.run_id)
         tx.threads.delete(run.thread_id)
@@ -303,6 +306,14 @@ def _end(tx: Tx, run: RunRow, outcome: Outcome, clock: Clock) -> None:
         _settle_thread(tx, run.thread_id, outcome.thread, now)
     tx.ring("events", run.run_id)
     tx.ring("ended", run.run_id)
+
+
+def _told(tx: Tx, run: RunRow, outcome: Outcome) -> tuple[Any, Json | None]:
+    """Return the values and the error that a webhook is told of."""
+    if outcome.thread is not None:
+        return outcome.thread.values, outcome.thread.error
+    thread = tx.threads.get(run.thread_id)
+    return thread.values if thread else None, None
 
 
 def _end_row(run: RunRow, outcome: Outcome, clock: Clock) -> EndRow:
@@ -377,6 +388,7 @@ def _roll_back(tx: Tx, run: RunRow, clock: Clock) -> None:
     thread = tx.threads.lock(run.thread_id)
     error = {"error": "UserRollback", "message": "The run was cancelled (rollback)"}
     shown = replace(_resting(thread), error=error) if thread else None
+    outbox.owe(tx, run, "rollback", None, None, clock)
     _undo(tx, run, shown, clock)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,13 @@ from graphstead.graphs.thread_ttl import (
     later_keys,
     read_ttl,
 )
+from graphstead.graphs.webhooks import WebhookRules, read_webhooks
 from graphstead.problems import StartupError
 
 __all__ = ["CONFIG_NAME", "GraphSource", "Project", "load_project"]
 
 CONFIG_NAME = "langgraph.json"
-USED_KEYS = frozenset({"graphs", "dependencies", "source", "env"})
+USED_KEYS = frozenset({"graphs", "dependencies", "source", "env", "webhooks"})
 IMAGE_KEYS = frozenset(
     {
         "$schema",
@@ -48,7 +49,6 @@ UNSUPPORTED_KEYS = frozenset(
         "store",
         "ui",
         "ui_config",
-        "webhooks",
     }
 )
 KNOWN_KEYS = USED_KEYS | IMAGE_KEYS | UNSUPPORTED_KEYS
@@ -88,6 +88,7 @@ class Project:
     warnings: tuple[str, ...] = ()
     unsupported: tuple[str, ...] = ()
     thread_ttl: ThreadTtl | None = None
+    webhooks: WebhookRules = field(default_factory=WebhookRules)
 
     @property
     def import_paths(self) -> tuple[Path, ...]:
@@ -138,6 +139,7 @@ class _Reading:
         dependencies = self._dependencies()
         env = self._env()
         thread_ttl = self._thread_ttl()
+        webhooks = read_webhooks(self.raw.get("webhooks"), self._fault)
         self._warn_of_unknown("", self.raw, KNOWN_KEYS)
         unsupported = tuple(self._unsupported())
         if self.faults:
@@ -152,6 +154,7 @@ class _Reading:
             warnings=tuple(self.warnings),
             unsupported=unsupported,
             thread_ttl=thread_ttl,
+            webhooks=webhooks,
         )
 
     def _unsupported(self) -> Iterator[str]:

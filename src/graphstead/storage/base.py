@@ -199,6 +199,19 @@ class CronRow:
 
 
 @dataclass(frozen=True, slots=True)
+class DeliveryRow:
+    """A webhook call that is owed for the end of a run; without `next_try_ms` it is given up."""
+
+    run_id: str
+    url: str
+    payload: bytes
+    created_ms: int
+    next_try_ms: int | None
+    attempts: int = 0
+    last_error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """A bounded slice of a sorted list; `sort_by` is one of the columns the caller declares."""
 
@@ -479,6 +492,25 @@ class Crons(Protocol):
     def delete_of_assistant(self, assistant_id: str) -> None: ...
 
 
+class Deliveries(Protocol):
+    def add(self, row: DeliveryRow) -> None:
+        """Store a delivery, once for each run."""
+
+    def take(self, now_ms: int, until_ms: int, limit: int) -> list[DeliveryRow]:
+        """Take what is due, one attempt more, and put its next try off until `until_ms`."""
+
+    def next_ms(self) -> int | None:
+        """Tell when the next try is due."""
+
+    def put_off(self, run_id: str, next_try_ms: int | None, last_error: str) -> None:
+        """Note a failure, and when to try again; None gives up."""
+
+    def dead(self, limit: int) -> list[DeliveryRow]:
+        """List deliveries that are given up, newest first."""
+
+    def done(self, run_id: str) -> None: ...
+
+
 class Tx(Protocol):
     """One open transaction."""
 
@@ -498,6 +530,8 @@ class Tx(Protocol):
     def replays(self) -> Replays: ...
     @property
     def crons(self) -> Crons: ...
+    @property
+    def deliveries(self) -> Deliveries: ...
     def ring(self, topic: Topic, key: str = "") -> None:
         """Ring this bell once the transaction is committed."""
 
