@@ -508,6 +508,9 @@ class Deliveries(Protocol):
     def dead(self, limit: int) -> list[DeliveryRow]:
         """List deliveries that are given up, newest first."""
 
+    def revive(self, now_ms: int, run_id: str | None) -> int:
+        """Make what is given up due again, all or one, from the first attempt; count it."""
+
     def done(self, run_id: str) -> None: ...
 
 

@@ -60,3 +60,16 @@ def test_a_delivery_that_is_given_up_is_kept_with_its_reason(storage: Storage) -
     assert [row.run_id for row in dead(storage)] == [new.run_id, old.run_id]
     assert dead(storage)[0].last_error == "no"
     assert take(storage, 99) == []
+
+
+def test_what_is_given_up_can_be_made_due_again_one_or_all(storage: Storage) -> None:
+    rows = [make_delivery(attempts=8, next_try_ms=None) for _ in range(3)]
+    add(storage, *rows, make_delivery(next_try_ms=5000))
+
+    def revive(run_id: str | None) -> int:
+        return storage.write_blocking(lambda tx: tx.deliveries.revive(7, run_id))
+
+    assert revive(rows[0].run_id) == 1
+    assert [(row.run_id, row.attempts) for row in take(storage, 7)] == [(rows[0].run_id, 1)]
+    assert (revive(None), revive(None)) == (2, 0)
+    assert dead(storage) == []

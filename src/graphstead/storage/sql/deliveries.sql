@@ -32,6 +32,11 @@ where run_id = :run_id;
 select {deliveries.columns} from deliveries where next_try_ms is null
 order by created_ms desc, run_id desc limit :limit;
 
+-- name: deliveries.revive
+-- Make what is given up due again, all of it or that of one run.
+update deliveries set next_try_ms = :now_ms, attempts = 0
+where next_try_ms is null and (:run_id is null or run_id = :run_id);
+
 -- name: deliveries.done
 -- Forget a delivery that was made.
 delete from deliveries where run_id = :run_id;

@@ -35,5 +35,8 @@ class SqliteDeliveries:
     def dead(self, limit: int) -> list[DeliveryRow]:
         return [DeliveryRow(*row) for row in self._sql.rows("deliveries.dead", limit=limit)]
 
+    def revive(self, now_ms: int, run_id: str | None) -> int:
+        return self._sql.execute("deliveries.revive", now_ms=now_ms, run_id=run_id)
+
     def done(self, run_id: str) -> None:
         self._sql.execute("deliveries.done", run_id=run_id)
