@@ -76,6 +76,8 @@ def is_deserved(problem: Mapping[str, Any], asked: Asked, known: Known) -> bool:
         return any(item.get("webhook") for item in items(asked.body))
     if UNREADABLE.match(detail):
         return any(f"'{text}'" in detail for text in asked.texts())
+    if problem.get("code") == "graph_not_found":
+        return any(f"'{text}' not found" in detail for text in asked.texts() - ALL_GRAPHS)
     if problem.get("code") == "unprocessable":
         return asked.breaks_contract or any(map(_is_too_large, leaves(asked.body)))
     if place := PLACE.match(detail):

@@ -103,7 +103,7 @@ async def test_a_run_begins_within_a_second_of_its_date(client: LangGraphClient)
     created = sorted(datetime.fromisoformat(one["created_at"]) for one in threads)
     assert timedelta(0) <= created[0] - first < timedelta(seconds=2)
     # Once it is known to the timekeeper, the second itself is met.
-    assert created[2].microsecond < 500_000
+    assert created[2].microsecond < 900_000
 
 
 async def test_the_thread_of_a_run_is_removed_unless_it_is_to_be_kept(
