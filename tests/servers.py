@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,14 @@ def free_port() -> int:
         sock.bind(("127.0.0.1", 0))
         port: int = sock.getsockname()[1]
         return port
+
+
+def until_true(check: Callable[[], bool], timeout_s: float) -> None:
+    """Ask again and again until the answer is true."""
+    until_s = time.monotonic() + timeout_s
+    while not check():
+        assert time.monotonic() < until_s, f"not within {timeout_s} s"
+        time.sleep(0.1)
 
 
 class Server:

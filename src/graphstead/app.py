@@ -7,6 +7,7 @@ bound, as a StartupError.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -97,6 +98,7 @@ def _engine(settings: Settings, project: Project, graphs: GraphSet, *, run_worke
         header_rule=header_rule(project.raw),
         thread_ttl=project.thread_ttl,
         store=project.store,
+        webhooks=project.webhooks.filled(os.environ),
     )
 
 

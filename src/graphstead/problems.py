@@ -7,7 +7,8 @@
     ├─ NotFound 404
     │  ├─ AssistantNotFound
     │  ├─ ThreadNotFound
-    │  └─ RunNotFound
+    │  ├─ RunNotFound
+    │  └─ CronNotFound
     ├─ MethodNotAllowed 405      carries Allow
     ├─ NotAcceptable 406
     ├─ Conflict 409
@@ -37,6 +38,7 @@ __all__ = [
     "AssistantNotFound",
     "BadRequest",
     "Conflict",
+    "CronNotFound",
     "FieldError",
     "Forbidden",
     "GraphNotFound",
@@ -154,6 +156,15 @@ class RunNotFound(NotFound):
 
     def __init__(self, run_id: str) -> None:
         super().__init__(f"Run '{run_id}' not found")
+
+
+class CronNotFound(NotFound):
+    """No cron has this id."""
+
+    code = "cron_not_found"
+
+    def __init__(self, cron_id: str) -> None:
+        super().__init__(f"Cron '{cron_id}' not found")
 
 
 class MethodNotAllowed(Problem):

@@ -159,6 +159,11 @@ class Settings(BaseSettings):
         "GRAPHSTEAD_CORS_ALLOW_ORIGINS",
         "CORS_ALLOW_ORIGINS",
     )
+    webhook_secret: str | None = _setting(
+        None,
+        "Secret that calls of webhooks are signed with, as Standard Webhooks are (whsec_...).",
+        "GRAPHSTEAD_WEBHOOK_SECRET",
+    )
     log_level: LogLevel = _setting(
         "INFO", "Least severe log line written.", "GRAPHSTEAD_LOG_LEVEL", "LOG_LEVEL"
     )

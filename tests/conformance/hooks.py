@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 import schemathesis
+from hypothesis import strategies as st
 from schemathesis import Case, CheckContext, HookContext, Response
 from schemathesis.core.parameters import ParameterLocation
 
@@ -21,11 +22,15 @@ SHORT_WAIT_S = 0.05
 MOST_RUNS = 10000
 FEW_RUNS = 20
 # Answered 501 when they say something, which would keep most drawn runs from being created.
-LATER_MEMBERS = frozenset({"webhook", "feedback_keys", "langsmith_tracer", "strict_resume"})
+LATER_MEMBERS = frozenset({"feedback_keys", "langsmith_tracer", "strict_resume"})
 DESTRUCTIVE = frozenset({"DELETE", "PATCH"})
 PROBES = frozenset(
     {"unspecified_http_method", "malformed_content_type", "unsupported_content_type"}
 )
+
+# Years away, so that no run comes in between.
+schemathesis.openapi.format("cron", st.sampled_from(["0 0 29 2 *", "@yearly", "59 23 31 12 * 59"]))
+schemathesis.openapi.format("iana-timezone", st.sampled_from(["Europe/Oslo", "UTC"]))
 
 world = World()
 
@@ -90,6 +95,7 @@ def use_real_ids(path: dict[str, Any], number: int, *, waiting: bool) -> None:
         "run_id": run_id,
         "checkpoint_id": known.checkpoints.get(thread_id),
         "assistant_id": references[number // 8 % len(references)],
+        "cron_id": known.crons[0],
         "graph": GRAPHS[number // 8 % len(GRAPHS)],
     }
     path.update({name: real[name] for name in path.keys() & real.keys()})
@@ -99,6 +105,8 @@ def use_new_ids(path: dict[str, Any]) -> None:
     """Let a request that destroys have something of its own."""
     if "assistant_id" in path:
         path["assistant_id"] = world.new_assistant()
+    elif "cron_id" in path:
+        path["cron_id"] = world.new_cron()
     else:
         thread_id, run_id = world.finished_run()
         new = {"thread_id": thread_id, "run_id": run_id}

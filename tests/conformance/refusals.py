@@ -29,6 +29,8 @@ UNFIT = re.compile(r"Graph '\w+' refuses this: ")
 UNFIT_FILTER = re.compile(
     r"(?:Unsupported operator: |Operator )(?P<name>.+?)(?:\. A member| compares)", re.S
 )
+UNREADABLE = re.compile(r"Invalid (cron schedule|timezone): ")
+BLOCKED = "Webhook host blocked: "
 PLACE = re.compile(r"^body(?:\[\d+\])?(?:\.|: )(?P<path>[\w.]+):")
 SMALLEST, LARGEST = -(2**63), 2**64 - 1
 
@@ -40,6 +42,7 @@ class Known:
     assistants: list[str] = field(default_factory=list)
     graphs: dict[str, str] = field(default_factory=dict)
     runs: list[tuple[str, str]] = field(default_factory=list)
+    crons: list[str] = field(default_factory=list)
     checkpoints: dict[str, str] = field(default_factory=dict)
 
     def has(self, name: str, path: Mapping[str, Any]) -> bool:
@@ -47,7 +50,8 @@ class Known:
         if (path.get("thread_id"), path.get("run_id")) in self.runs:
             return True
         on_path = self.checkpoints.get(str(path.get("thread_id")))
-        return name in ALL_GRAPHS or name in (*self.assistants, *self.graphs, on_path)
+        own = (*self.assistants, *self.graphs, *self.crons, on_path)
+        return name in ALL_GRAPHS or name in own
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,12 @@ class Asked:
 def is_deserved(problem: Mapping[str, Any], asked: Asked, known: Known) -> bool:
     """Tell whether the request shows the reason that the error body gives."""
     detail = str(problem["detail"])
+    if detail.startswith(BLOCKED) or f": {BLOCKED}" in detail:
+        return any(item.get("webhook") for item in items(asked.body))
+    if UNREADABLE.match(detail):
+        return any(f"'{text}'" in detail for text in asked.texts())
+    if problem.get("code") == "graph_not_found":
+        return any(f"'{text}' not found" in detail for text in asked.texts() - ALL_GRAPHS)
     if problem.get("code") == "unprocessable":
         return asked.breaks_contract or any(map(_is_too_large, leaves(asked.body)))
     if problem["code"] == "thread_busy":

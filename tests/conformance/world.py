@@ -35,6 +35,8 @@ class World:
                 self._find_assistants()
                 for graph in GRAPHS:
                     self._remember(graph, *self.finished_run(graph))
+                self.known.crons.append(self.new_cron())
+                self.kept.add(self.known.crons[0])
 
     def keeps(self, values: Iterable[Any]) -> bool:
         """Tell whether one of these names something that must outlive the tests."""
@@ -58,6 +60,12 @@ class World:
         """Return the id of a new assistant."""
         assistant_id: str = self.call("POST", "/assistants", {"graph_id": "echo"})["assistant_id"]
         return assistant_id
+
+    def new_cron(self) -> str:
+        """Return the id of a new cron that is not due for years."""
+        body = {"assistant_id": "echo", "schedule": "0 0 29 2 *"}
+        cron_id: str = self.call("POST", "/runs/crons", body)["cron_id"]
+        return cron_id
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
         """Send one request of our own, which must succeed."""

@@ -10,6 +10,8 @@ from graphstead.storage.base import (
     AssistantRow,
     BlobRow,
     CheckpointRow,
+    CronRow,
+    DeliveryRow,
     EndRow,
     EventRow,
     ReplayRow,
@@ -139,3 +141,35 @@ def make_replay(**fields: Any) -> ReplayRow:
         "created_ms": 1,
     }
     return ReplayRow(**{**defaults, **fields})
+
+
+def make_cron(**fields: Any) -> CronRow:
+    defaults: dict[str, Any] = {
+        "cron_id": new_id(),
+        "assistant_id": "assistant",
+        "thread_id": None,
+        "user_id": "",
+        "caller": {"identity": ""},
+        "schedule": "0 9 * * *",
+        "timezone": None,
+        "end_ms": None,
+        "payload": {},
+        "metadata": {},
+        "on_run_completed": "delete",
+        "enabled": True,
+        "next_run_ms": 1_000,
+        "created_at": at(0),
+        "updated_at": at(0),
+    }
+    return CronRow(**{**defaults, **fields})
+
+
+def make_delivery(**fields: Any) -> DeliveryRow:
+    defaults: dict[str, Any] = {
+        "run_id": new_id(),
+        "url": "https://hooks.example.com",
+        "payload": b"{}",
+        "created_ms": 1,
+        "next_try_ms": 1,
+    }
+    return DeliveryRow(**{**defaults, **fields})

@@ -16,7 +16,8 @@ from graphstead.storage.sqlite.statements import QUERIES, composed
 
 COMPOSED = ("assistants.search", "assistants.count", "threads.search", "threads.count",
             "threads.search_ids", "checkpoints.list", "store.search",
-            "store.search_by_meaning", "store.namespaces")  # fmt: skip
+            "store.search_by_meaning", "store.namespaces",
+            "crons.search", "crons.count")  # fmt: skip
 LARGE = (
     r"(threads|runs|events|checkpoints|checkpoint_blobs|checkpoint_writes|ends"
     r"|store_items|store_vectors)"
@@ -127,6 +128,10 @@ def test_a_search_that_walks_an_index_need_not_sort(
         ("runs.by_active_status", "runs_active"),
         ("runs.counts", "runs_active"),
         ("events.purgeable", "ends_by_time"),
+        ("crons.due", "crons_due"),
+        ("deliveries.take", "deliveries_due"),
+        ("deliveries.next_ms", "deliveries_due"),
+        ("crons.next_ms", "crons_due"),
         ("checkpoints.namespaces_of_run", "checkpoints_of_run"),
         ("store.expired", "store_items_by_expiry"),
     ],

@@ -21,6 +21,7 @@ COMMANDS = {
     "worker": "Run graphs for an API that is served elsewhere.",
     "check": "Check project, graphs, settings and contract; serve nothing.",
     "runs": "List what runs and what waits, and why.",
+    "webhooks": "List webhook calls that were given up, or send them again.",
     "routes": "List every operation and whether it is supported.",
 }
 

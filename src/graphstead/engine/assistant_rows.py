@@ -98,9 +98,10 @@ def set_latest(tx: Tx, assistant_id: str, version: int) -> AssistantRow:
 
 
 def delete(tx: Tx, assistant_id: str) -> None:
-    """Delete an assistant with all its versions. Raises AssistantNotFound."""
+    """Delete an assistant with all its versions and crons. Raises AssistantNotFound."""
     if not tx.assistants.delete(assistant_id):
         raise AssistantNotFound(assistant_id)
+    tx.crons.delete_of_assistant(assistant_id)
 
 
 def stop_runs(tx: Tx, assistant_id: str, clock: Clock) -> None:

@@ -135,7 +135,7 @@ class Assistants:
         return [_version_body(row) for row in rows]
 
     async def delete(self, assistant_id: str, *, with_threads: bool) -> None:
-        """Delete an assistant, its versions and runs; `with_threads` also what it worked on.
+        """Delete an assistant, its versions, crons and runs; `with_threads` also what it worked on.
 
         Raises AssistantNotFound.
         """

@@ -12,7 +12,6 @@ from graphstead.storage.base import Json
 
 DEFAULT_MODES = ("values",)
 LATER_FIELDS = {
-    "webhook": "webhooks are delivered by a later version",
     "feedback_keys": "feedback URLs need LangSmith, which this server does not call",
     "langsmith_tracer": "tracing to LangSmith is not part of this server",
     "strict_resume": "strict resume is not supported yet",
@@ -23,7 +22,7 @@ LATER_FIELDS = {
 class Draft:
     """One run as asked for: `thread_id` is None for a stateless run.
 
-    `thread_ttl` is the time to live of a thread that is made for it.
+    `thread_ttl` is the time to live of a thread that is made for it, `cron_id` the cron it is of.
     """
 
     run_id: str
@@ -35,6 +34,7 @@ class Draft:
     requested_ms: int
     thread_ttl: Json | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    cron_id: str | None = None
 
     @property
     def after_s(self) -> float:
@@ -74,7 +74,7 @@ def kwargs_of(draft: Draft, config: Json, context: Json) -> Json:
         "stream_mode": stream_modes(body),
         "interrupt_before": body.get("interrupt_before"),
         "interrupt_after": body.get("interrupt_after"),
-        "webhook": None,
+        "webhook": body.get("webhook"),
         "feedback_keys": None,
         "temporary": draft.temporary,
         "subgraphs": bool(body.get("stream_subgraphs")),

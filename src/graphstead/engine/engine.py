@@ -7,6 +7,7 @@ from typing import Protocol
 
 from graphstead.engine.assistants import Assistants
 from graphstead.engine.clock import Clock, SystemClock
+from graphstead.engine.crons import Crons
 from graphstead.engine.embedding import Embedder
 from graphstead.engine.graph_store import GraphStore
 from graphstead.engine.run_stops import RunStops
@@ -16,13 +17,16 @@ from graphstead.engine.store import Store
 from graphstead.engine.system import System
 from graphstead.engine.thread_rows import default_ttl
 from graphstead.engine.threads import Threads
+from graphstead.engine.timekeeper import Timekeeper
 from graphstead.engine.upkeep import Upkeep, UpkeepLimits
+from graphstead.engine.webhooks import Sender
 from graphstead.engine.worker import Worker, WorkerLimits
 from graphstead.graphs.headers import HeaderRule
 from graphstead.graphs.host import GraphHost
 from graphstead.graphs.load import GraphSet
 from graphstead.graphs.store_config import StoreConfig
 from graphstead.graphs.thread_ttl import ThreadTtl
+from graphstead.graphs.webhooks import WebhookRules
 from graphstead.storage.base import Storage
 
 
@@ -34,6 +38,9 @@ class EngineLimits(WorkerLimits, UpkeepLimits, Protocol):
 
     @property
     def shutdown_grace_s(self) -> float: ...
+
+    @property
+    def webhook_secret(self) -> str | None: ...
 
 
 class Engine:
@@ -49,6 +56,7 @@ class Engine:
         header_rule: HeaderRule | None = None,
         thread_ttl: ThreadTtl | None = None,
         store: StoreConfig | None = None,
+        webhooks: WebhookRules | None = None,
         clock: Clock | None = None,
     ) -> None:
         self._storage = storage
@@ -64,7 +72,11 @@ class Engine:
         self.assistants = Assistants(storage, self._host, clock)
         self.stops = RunStops(storage, clock)
         ttl = default_ttl(thread_ttl)
-        self.runs = Runs(storage, self.assistants, clock, header_rule or HeaderRule(), ttl)
+        rules = webhooks or WebhookRules()
+        self.runs = Runs(storage, self.assistants, clock, header_rule or HeaderRule(), ttl, rules)
+        self.crons = Crons(storage, self.assistants, clock, rules)
+        self._sender = Sender(storage, clock, rules, settings.webhook_secret)
+        self._timekeeper = Timekeeper(storage, clock, ttl)
         self.streams = RunStreams(storage, self.stops, clock, settings.heartbeat_s)
         self.threads = Threads(storage, self._host, clock, ttl)
         self.store = Store(self._items)
@@ -79,6 +91,8 @@ class Engine:
         if self._worker is not None:
             self._upkeep.start()
             self._worker.start()
+            self._timekeeper.start()
+            self._sender.start()
 
     async def stop(self) -> None:
         """Let runs finish within the grace, hand back the rest, close the storage."""
@@ -86,7 +100,9 @@ class Engine:
 
     def _stop(self) -> None:
         if self._worker is not None:
+            self._timekeeper.stop()
             self._worker.stop(self._settings.shutdown_grace_s)
+            self._sender.stop()
             self._upkeep.stop()
         self._host.stop()
         self._items.close()

@@ -47,6 +47,7 @@ class Identity:
     after_s: float
     caller: Caller
     headers: Mapping[str, str]
+    cron_id: str | None = None
 
 
 def open_metadata(metadata: Mapping[str, Any]) -> Json:
@@ -84,6 +85,7 @@ def settle(
     context = body.get("context")
     refuse_both(asked, context)
     metadata = _metadata(assistant, thread, asked, body.get("metadata") or {})
+    metadata |= cron_stamp(who.cron_id)
     thread_config = thread.config if thread else {}
     given = open_configurable(asked.get("configurable") or {})
     merged_context = {**assistant.context, **(given if context is None else context)}
@@ -103,11 +105,16 @@ def settle(
 def _metadata(assistant: AssistantRow, thread: ThreadRow | None, config: Json, own: Json) -> Json:
     return {
         **assistant.metadata,
-        **(thread.metadata if thread else {}),
+        **open_metadata(thread.metadata if thread else {}),
         **open_metadata(config.get("metadata") or {}),
         **open_metadata(own),
         "assistant_id": assistant.assistant_id,
     }
+
+
+def cron_stamp(cron_id: str | None) -> Json:
+    """Return what tells a run of a cron, and a thread made for one, from others."""
+    return {"cron_id": cron_id} if cron_id else {}
 
 
 def _forced(assistant: AssistantRow, who: Identity) -> Json:
@@ -125,6 +132,7 @@ def _forced(assistant: AssistantRow, who: Identity) -> Json:
         "graph_id": assistant.graph_id,
         "assistant_id": assistant.assistant_id,
         "user_id": caller.identity,
+        **cron_stamp(who.cron_id),
     }
 
 

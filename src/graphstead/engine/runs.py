@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from graphstead.engine import drafts, transitions
+from graphstead.engine import drafts, outbox, transitions
 from graphstead.engine.assistants import Assistants
 from graphstead.engine.callers import Asked
 from graphstead.engine.clock import Clock
@@ -14,6 +14,7 @@ from graphstead.engine.drafts import Draft
 from graphstead.engine.explain import explain
 from graphstead.engine.replays import Once
 from graphstead.graphs.headers import HeaderRule
+from graphstead.graphs.webhooks import WebhookRules
 from graphstead.problems import Problem
 from graphstead.storage.base import Json, RunRow, Storage, Tx
 
@@ -43,12 +44,14 @@ class Runs:
         clock: Clock,
         header_rule: HeaderRule,
         thread_ttl: Json | None = None,
+        webhooks: WebhookRules | None = None,
     ) -> None:
         self._storage = storage
         self._header_rule = header_rule
         self._assistants = assistants
         self._clock = clock
         self._thread_ttl = thread_ttl
+        self._webhooks = webhooks or WebhookRules()
 
     async def create(
         self, body: Mapping[str, Any], asked: Asked, *, thread_id: str | None = None
@@ -88,6 +91,7 @@ class Runs:
 
     def _draft(self, body: Mapping[str, Any], thread_id: str | None, asked: Asked) -> Draft:
         drafts.check(body, stateless=thread_id is None)
+        outbox.check(body, self._webhooks)
         return Draft(
             run_id=self._clock.new_id(),
             thread_id=thread_id,

@@ -61,6 +61,7 @@ def delete(tx: Tx, thread_id: str, clock: Clock) -> bool:
     if tx.threads.lock(thread_id) is None:
         return False
     tx.threads.delete(thread_id)
+    tx.crons.delete_of_thread(thread_id)
     for run in tx.runs.active(thread_id):
         transitions.remove(tx, run, clock)
     for run_id in tx.runs.ids_of(thread_id):

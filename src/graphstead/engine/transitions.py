@@ -16,9 +16,10 @@ from typing import Any
 
 import orjson
 
+from graphstead.engine import outbox
 from graphstead.engine.clock import Clock, wire_time, wire_time_of_ms
 from graphstead.engine.drafts import Draft, kwargs_of
-from graphstead.engine.merging import Identity, open_metadata, settle, thread_config
+from graphstead.engine.merging import Identity, cron_stamp, open_metadata, settle, thread_config
 from graphstead.engine.thread_rows import expiry_ms
 from graphstead.problems import AssistantNotFound, RunNotFound, ThreadBusy, ThreadNotFound
 from graphstead.storage.base import (
@@ -83,6 +84,7 @@ def _create_stateless(tx: Tx, draft: Draft, assistant: AssistantRow, clock: Cloc
     run = _new_run(draft, thread_id, assistant, None, blocked=False)
     if not draft.temporary:
         stamps = {"graph_id": assistant.graph_id, "assistant_id": assistant.assistant_id}
+        stamps |= cron_stamp(draft.cron_id)
         own = open_metadata(draft.body.get("metadata") or {})
         thread = _new_thread(thread_id, {**own, **stamps}, "busy")
         tx.threads.insert(_mortal(thread, draft))
@@ -158,6 +160,7 @@ def _new_run(
         after_s=draft.after_s,
         caller=draft.caller,
         headers=draft.headers,
+        cron_id=draft.cron_id,
     )
     settled = settle(assistant, thread, draft.body, who)
     created_at = wire_time() if not draft.after_s else wire_time_of_ms(draft.start_ms)
@@ -294,6 +297,8 @@ def finish(tx: Tx, run: RunRow, outcome: Outcome, rest: Sequence[EventRow], cloc
 def _end(tx: Tx, run: RunRow, outcome: Outcome, clock: Clock) -> None:
     now = wire_time()
     tx.events.end(_end_row(run, outcome, clock))
+    values, error = _told(tx, run, outcome)
+    outbox.owe(tx, run, outcome.status, values, error, clock)
     if run.temporary:
         tx.runs.delete(run.run_id)
     else:
@@ -301,6 +306,14 @@ def _end(tx: Tx, run: RunRow, outcome: Outcome, clock: Clock) -> None:
         _settle_thread(tx, run.thread_id, outcome.thread, now)
     tx.ring("events", run.run_id)
     tx.ring("ended", run.run_id)
+
+
+def _told(tx: Tx, run: RunRow, outcome: Outcome) -> tuple[Any, Json | None]:
+    """Return the values and the error that a webhook is told of."""
+    if outcome.thread is not None:
+        return outcome.thread.values, outcome.thread.error
+    thread = tx.threads.get(run.thread_id)
+    return thread.values if thread else None, None
 
 
 def _end_row(run: RunRow, outcome: Outcome, clock: Clock) -> EndRow:
@@ -375,6 +388,7 @@ def _roll_back(tx: Tx, run: RunRow, clock: Clock) -> None:
     thread = tx.threads.lock(run.thread_id)
     error = {"error": "UserRollback", "message": "The run was cancelled (rollback)"}
     shown = replace(_resting(thread), error=error) if thread else None
+    outbox.owe(tx, run, "rollback", None, None, clock)
     _undo(tx, run, shown, clock)
 
 

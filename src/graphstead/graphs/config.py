@@ -27,12 +27,13 @@ from graphstead.graphs.thread_ttl import (
     later_keys,
     read_ttl,
 )
+from graphstead.graphs.webhooks import WebhookRules, read_webhooks
 from graphstead.problems import StartupError
 
 __all__ = ["CONFIG_NAME", "GraphSource", "Project", "load_project"]
 
 CONFIG_NAME = "langgraph.json"
-USED_KEYS = frozenset({"graphs", "dependencies", "source", "env"})
+USED_KEYS = frozenset({"graphs", "dependencies", "source", "env", "webhooks"})
 IMAGE_KEYS = frozenset(
     {
         "$schema",
@@ -57,7 +58,6 @@ UNSUPPORTED_KEYS = frozenset(
         "store",
         "ui",
         "ui_config",
-        "webhooks",
     }
 )
 KNOWN_KEYS = USED_KEYS | IMAGE_KEYS | UNSUPPORTED_KEYS
@@ -98,6 +98,7 @@ class Project:
     unsupported: tuple[str, ...] = ()
     thread_ttl: ThreadTtl | None = None
     store: StoreConfig = field(default_factory=StoreConfig)
+    webhooks: WebhookRules = field(default_factory=WebhookRules)
 
     @property
     def import_paths(self) -> tuple[Path, ...]:
@@ -149,6 +150,7 @@ class _Reading:
         env = self._env()
         thread_ttl = self._thread_ttl()
         store = self._store()
+        webhooks = read_webhooks(self.raw.get("webhooks"), self._fault)
         self._warn_of_unknown("", self.raw, KNOWN_KEYS)
         unsupported = tuple(self._unsupported())
         if self.faults:
@@ -164,6 +166,7 @@ class _Reading:
             unsupported=unsupported,
             thread_ttl=thread_ttl,
             store=store,
+            webhooks=webhooks,
         )
 
     def _unsupported(self) -> Iterator[str]:

@@ -197,6 +197,43 @@ class StoreMatch:
 
 
 @dataclass(frozen=True, slots=True)
+class CronRow:
+    """A schedule and the run it makes; `next_run_ms` is None when no date is to come.
+
+    `caller` is who made it, and for whom its runs are made.
+    """
+
+    cron_id: str
+    assistant_id: str
+    thread_id: str | None
+    user_id: str
+    caller: Json
+    schedule: str
+    timezone: str | None
+    end_ms: int | None
+    payload: Json
+    metadata: Json
+    on_run_completed: str | None
+    enabled: bool
+    next_run_ms: int | None
+    created_at: str
+    updated_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryRow:
+    """A webhook call that is owed for the end of a run; without `next_try_ms` it is given up."""
+
+    run_id: str
+    url: str
+    payload: bytes
+    created_ms: int
+    next_try_ms: int | None
+    attempts: int = 0
+    last_error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """A bounded slice of a sorted list; `sort_by` is one of the columns the caller declares."""
 
@@ -221,6 +258,16 @@ class ThreadFilter:
     values: Json | None = None
     status: ThreadStatus | None = None
     thread_ids: Sequence[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CronFilter:
+    """All given parts must hold; `metadata` matches by containment."""
+
+    assistant_id: str | None = None
+    thread_id: str | None = None
+    enabled: bool | None = None
+    metadata: Json | None = None
 
 
 class Assistants(Protocol):
@@ -471,6 +518,53 @@ class StoreItems(Protocol):
         """Delete at most `limit` items whose time is up; count them."""
 
 
+class Crons(Protocol):
+    def get(self, cron_id: str) -> CronRow | None: ...
+    def lock(self, cron_id: str) -> CronRow | None:
+        """Get the cron and hold its row until the transaction ends."""
+
+    def insert(self, row: CronRow) -> None: ...
+    def replace(self, row: CronRow) -> None: ...
+    def move(self, cron_id: str, next_run_ms: int | None) -> None:
+        """Set when the next run is due."""
+
+    def due(self, now_ms: int, limit: int) -> list[str]:
+        """List the ids of enabled crons whose date has come, the longest overdue first."""
+
+    def next_ms(self) -> int | None:
+        """Tell when the next enabled cron is due."""
+
+    def search(self, match: CronFilter, page: Page) -> list[CronRow]:
+        """List matching crons; where the sorted column is empty they come last."""
+
+    def count(self, match: CronFilter) -> int: ...
+    def delete(self, cron_id: str) -> bool: ...
+    def delete_of_thread(self, thread_id: str) -> None: ...
+    def delete_of_assistant(self, assistant_id: str) -> None: ...
+
+
+class Deliveries(Protocol):
+    def add(self, row: DeliveryRow) -> None:
+        """Store a delivery, once for each run."""
+
+    def take(self, now_ms: int, until_ms: int, limit: int) -> list[DeliveryRow]:
+        """Take what is due, one attempt more, and put its next try off until `until_ms`."""
+
+    def next_ms(self) -> int | None:
+        """Tell when the next try is due."""
+
+    def put_off(self, run_id: str, next_try_ms: int | None, last_error: str) -> None:
+        """Note a failure, and when to try again; None gives up."""
+
+    def dead(self, limit: int) -> list[DeliveryRow]:
+        """List deliveries that are given up, newest first."""
+
+    def revive(self, now_ms: int, run_id: str | None) -> int:
+        """Make what is given up due again, all or one, from the first attempt; count it."""
+
+    def done(self, run_id: str) -> None: ...
+
+
 class Tx(Protocol):
     """One open transaction."""
 
@@ -490,6 +584,11 @@ class Tx(Protocol):
     def replays(self) -> Replays: ...
     @property
     def store(self) -> StoreItems: ...
+
+    @property
+    def crons(self) -> Crons: ...
+    @property
+    def deliveries(self) -> Deliveries: ...
     def ring(self, topic: Topic, key: str = "") -> None:
         """Ring this bell once the transaction is committed."""
 

@@ -7,6 +7,8 @@ import sqlite3
 from graphstead.storage.base import Bell, Topic
 from graphstead.storage.sqlite.assistants import SqliteAssistants
 from graphstead.storage.sqlite.checkpoints import SqliteCheckpoints
+from graphstead.storage.sqlite.crons import SqliteCrons
+from graphstead.storage.sqlite.deliveries import SqliteDeliveries
 from graphstead.storage.sqlite.events import SqliteEvents
 from graphstead.storage.sqlite.replays import SqliteReplays
 from graphstead.storage.sqlite.runs import SqliteRuns
@@ -24,6 +26,8 @@ class SqliteTx:
         "bells",
         "checkpoints",
         "connection",
+        "crons",
+        "deliveries",
         "events",
         "replays",
         "runs",
@@ -43,6 +47,8 @@ class SqliteTx:
         self.checkpoints = SqliteCheckpoints(sql)
         self.replays = SqliteReplays(sql)
         self.store = SqliteStoreItems(sql)
+        self.crons = SqliteCrons(sql)
+        self.deliveries = SqliteDeliveries(sql)
         self.bells: list[Bell] | None = None
 
     def ring(self, topic: Topic, key: str = "") -> None:

@@ -1,0 +1,66 @@
+"""Crons: runs that begin by the clock."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from graphstead.contract.answers import Reply
+from graphstead.contract.auth import Caller
+from graphstead.engine import Engine
+from graphstead.engine.callers import Asked
+
+
+async def create_cron_runs_crons_post(
+    *,
+    body: dict[str, Any],
+    engine: Engine,
+    caller: Caller,
+    request_id: str,
+    idempotency_key: str | None,
+) -> Reply:
+    """Schedule runs, each on a thread of its own."""
+    made = await engine.crons.create(body, Asked(caller, request_id, idempotency_key))
+    return Reply(made.body, made.headers)
+
+
+async def create_thread_cron_threads__thread_id__runs_crons_post(
+    *,
+    thread_id: str,
+    body: dict[str, Any],
+    engine: Engine,
+    caller: Caller,
+    request_id: str,
+    idempotency_key: str | None,
+) -> Reply:
+    """Schedule runs on one thread."""
+    asked = Asked(caller, request_id, idempotency_key)
+    made = await engine.crons.create(body, asked, thread_id=thread_id)
+    return Reply(made.body, made.headers)
+
+
+async def search_crons_runs_crons_post(*, body: dict[str, Any], engine: Engine) -> Reply:
+    """Find schedules."""
+    found = await engine.crons.search(body)
+    return Reply(found.rows, found.headers)
+
+
+async def count_crons_runs_crons_count_post(*, body: dict[str, Any], engine: Engine) -> int:
+    """Count schedules."""
+    return await engine.crons.count(body)
+
+
+async def get_cron_runs_crons__cron_id__get(*, cron_id: str, engine: Engine) -> dict[str, Any]:
+    """Read one schedule."""
+    return await engine.crons.get(cron_id)
+
+
+async def patch_cron_runs_crons__cron_id__patch(
+    *, cron_id: str, body: dict[str, Any], engine: Engine
+) -> dict[str, Any]:
+    """Change one schedule."""
+    return await engine.crons.patch(cron_id, body)
+
+
+async def delete_cron_runs_crons__cron_id__delete(*, cron_id: str, engine: Engine) -> None:
+    """Remove one schedule."""
+    await engine.crons.delete(cron_id)

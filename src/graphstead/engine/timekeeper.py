@@ -1,0 +1,120 @@
+"""Making the runs of crons: on time, each date exactly once, of missed dates one run alone.
+
+Any number of processes may keep the time of one database. Finding that a cron is due, making its
+run and moving it to its next date are one transaction: who comes second finds nothing due.
+"""
+
+from __future__ import annotations
+
+import threading
+
+import structlog
+
+from graphstead.engine import cron_rows, transitions
+from graphstead.engine.clock import Clock
+from graphstead.problems import Problem
+from graphstead.storage.base import CronRow, Json, RunRow, Storage, Tx
+
+log = structlog.get_logger("graphstead.crons")
+AT_ONCE = 200
+LONGEST_S = 1.0
+
+
+def fire(tx: Tx, cron_id: str, clock: Clock, thread_ttl: Json | None = None) -> RunRow | None:
+    """Make the cron's run and move it to its next date; None where it is not due, or is over.
+
+    Raises what `transitions.create` does; nothing has happened then.
+    """
+    row = _due(tx, cron_id, clock)
+    if row is None:
+        return None
+    if row.thread_id and tx.threads.lock(row.thread_id) is None:
+        tx.crons.delete(cron_id)
+        return None
+    _move_on(tx, row, clock)
+    if row.end_ms is not None and clock.now_ms() > row.end_ms:
+        return None
+    return transitions.create(tx, cron_rows.draft_of(row, clock, thread_ttl), clock)
+
+
+def skip(tx: Tx, cron_id: str, clock: Clock) -> None:
+    """Move a cron whose run cannot be made to its next date, or to none if that is the reason."""
+    row = _due(tx, cron_id, clock)
+    if row is None:
+        return
+    try:
+        _move_on(tx, row, clock)
+    except Problem:
+        tx.crons.move(cron_id, None)
+
+
+def _due(tx: Tx, cron_id: str, clock: Clock) -> CronRow | None:
+    row = tx.crons.lock(cron_id)
+    if row is None or not row.enabled or row.next_run_ms is None:
+        return None
+    return row if row.next_run_ms <= clock.now_ms() else None
+
+
+def _move_on(tx: Tx, row: CronRow, clock: Clock) -> None:
+    tx.crons.move(row.cron_id, cron_rows.next_run_ms(row, clock.now_ms()))
+
+
+class Timekeeper:
+    """A thread that waits for the next date; it looks again each second for what others changed."""
+
+    def __init__(self, storage: Storage, clock: Clock, thread_ttl: Json | None = None) -> None:
+        self._storage = storage
+        self._clock = clock
+        self._thread_ttl = thread_ttl
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._main, name="crons", daemon=True)
+
+    def start(self) -> None:
+        """Begin keeping time; dates missed so far make one run for each cron."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Make no further run."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(10)
+
+    def _main(self) -> None:
+        wait_s = 0.0
+        while not self._stop.wait(wait_s):
+            try:
+                wait_s = self._wait_s() if self.turn() else LONGEST_S
+            except Exception:  # the thread's edge: a database that is away comes back
+                log.exception("crons failed")
+                wait_s = LONGEST_S
+
+    def _wait_s(self) -> float:
+        next_ms = self._storage.read_blocking(lambda tx: tx.crons.next_ms())
+        if next_ms is None:
+            return LONGEST_S
+        return min(LONGEST_S, max(0.0, (next_ms - self._clock.now_ms()) / 1000))
+
+    def turn(self) -> bool:
+        """Make the runs that are due now; False where something unforeseen kept one from it."""
+        now_ms = self._clock.now_ms()
+        due = self._storage.read_blocking(lambda tx: tx.crons.due(now_ms, AT_ONCE))
+        return all([self._fired(cron_id) for cron_id in due if not self._stop.is_set()])
+
+    def _fired(self, cron_id: str) -> bool:
+        try:
+            self._fire(cron_id)
+        except Exception:  # one cron's edge: the others are due all the same
+            log.exception("a cron failed", cron_id=cron_id)
+            return False
+        return True
+
+    def _fire(self, cron_id: str) -> None:
+        clock, ttl = self._clock, self._thread_ttl
+        try:
+            run = self._storage.write_blocking(lambda tx: fire(tx, cron_id, clock, ttl))
+        except Problem as problem:
+            log.warning("a cron could not make its run", cron_id=cron_id, reason=problem.detail)
+            self._storage.write_blocking(lambda tx: skip(tx, cron_id, clock))
+            return
+        if run is not None:
+            log.info("a cron made its run", cron_id=cron_id, run_id=run.run_id)

@@ -1,0 +1,42 @@
+"""Webhook calls that are owed."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from graphstead.storage.base import DeliveryRow
+from graphstead.storage.sqlite.statements import Statements
+
+
+class SqliteDeliveries:
+    """Implements `base.Deliveries`."""
+
+    __slots__ = ("_sql",)
+
+    def __init__(self, sql: Statements) -> None:
+        self._sql = sql
+
+    def add(self, row: DeliveryRow) -> None:
+        self._sql.execute("deliveries.add", **asdict(row))
+
+    def take(self, now_ms: int, until_ms: int, limit: int) -> list[DeliveryRow]:
+        rows = self._sql.rows("deliveries.take", now_ms=now_ms, until_ms=until_ms, limit=limit)
+        return [DeliveryRow(*row) for row in rows]
+
+    def next_ms(self) -> int | None:
+        found: int | None = self._sql.value("deliveries.next_ms")
+        return found
+
+    def put_off(self, run_id: str, next_try_ms: int | None, last_error: str) -> None:
+        self._sql.execute(
+            "deliveries.put_off", run_id=run_id, next_try_ms=next_try_ms, last_error=last_error
+        )
+
+    def dead(self, limit: int) -> list[DeliveryRow]:
+        return [DeliveryRow(*row) for row in self._sql.rows("deliveries.dead", limit=limit)]
+
+    def revive(self, now_ms: int, run_id: str | None) -> int:
+        return self._sql.execute("deliveries.revive", now_ms=now_ms, run_id=run_id)
+
+    def done(self, run_id: str) -> None:
+        self._sql.execute("deliveries.done", run_id=run_id)
