@@ -59,8 +59,8 @@ class Comparison:
             f"{_short(statistics.median(self.baseline))} {self.unit}",
             _short(self.ratio),
             spread,
-            str(self.target or "-"),
-            "yes" if self.met else "NO",
+            str(self.target or "none"),
+            "-" if self.target is None else "yes" if self.met else "NO",
         ]
 
 

@@ -24,7 +24,6 @@ NODES = {
 }
 GRAPHS = tuple(NODES)
 ALL_GRAPHS = frozenset({*GRAPHS, "slow", "burn"})
-BLAMED = re.compile(r"'([^']*)'|no version ([\d.]+)")
 UNFIT = re.compile(r"Graph '\w+' refuses this: ")
 UNFIT_FILTER = re.compile(
     r"(?:Unsupported operator: |Operator )(?P<name>.+?)(?:\. A member| compares)", re.S
@@ -95,11 +94,20 @@ def is_deserved(problem: Mapping[str, Any], asked: Asked, known: Known) -> bool:
         )
     if unfit := UNFIT_FILTER.match(detail):
         return unfit["name"] in members((asked.body or {}).get("filter"))
-    sent = asked.texts()
-    for name, number in BLAMED.findall(detail):
-        if (name or number) in sent:
-            return "not found" not in detail or not known.has(name, asked.path)
+    if blamed := _first_blamed(detail, asked.texts()):
+        return "not found" not in detail or not known.has(blamed, asked.path)
     return any(_contradicts_itself(item, detail) for item in items(asked.body))
+
+
+def _first_blamed(detail: str, sent: frozenset[str]) -> str:
+    """Return which of the values sent the detail quotes first; nothing if none."""
+    places = [
+        (detail.index(quoted), text)
+        for text in sent
+        for quoted in (f"'{text}'", f"no version {text}")
+        if quoted in detail
+    ]
+    return min(places)[1] if places else ""
 
 
 def _is_too_large(value: Any) -> bool:

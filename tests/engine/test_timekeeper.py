@@ -17,6 +17,7 @@ from graphstead.engine import cron_rows, thread_life, timekeeper, transitions
 from graphstead.engine.clock import system_assistant_id, wire_time
 from graphstead.engine.cron_rows import changed, new_row
 from graphstead.engine.timekeeper import Timekeeper
+from graphstead.engine.transitions import thread_of
 from graphstead.problems import ThreadBusy
 from graphstead.storage.base import AssistantRow, CronRow, RunRow, Storage
 from graphstead.storage.sqlite import open_sqlite
@@ -88,8 +89,7 @@ def test_a_run_is_made_for_its_owner_with_the_crons_members(
     assert (run.kwargs["input"], run.kwargs["command"]) == ({"message": "hi"}, None)
     assert (run.kwargs["interrupt_before"], run.kwargs["temporary"]) == (["echo"], True)
     assert run.start_ms == clock.at_ms
-    thread = storage.read_blocking(lambda tx: tx.threads.get(run.thread_id))
-    assert thread is not None
+    thread = storage.read_blocking(lambda tx: thread_of(tx, run.thread_id))
     assert (thread.metadata["cron_id"], thread.metadata["k"]) == (row.cron_id, 1)
 
 
