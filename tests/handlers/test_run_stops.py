@@ -110,6 +110,8 @@ def test_deleting_a_running_run_stops_it_and_frees_the_thread(server: Server) ->
     run_id = started(server, thread_id)
     assert server.call("DELETE", f"/threads/{thread_id}/runs/{run_id}").status_code == 204
     assert server.call("DELETE", f"/threads/{thread_id}/runs/{run_id}").status_code == 404
+    for ending in ("join", "stream"):
+        assert server.get(f"/threads/{thread_id}/runs/{run_id}/{ending}").status_code == 404
     assert server.get(f"/threads/{thread_id}").json()["status"] == "idle"
     reply = server.post(f"/threads/{thread_id}/runs/wait", {"assistant_id": "echo"})
     assert reply.status_code == 200

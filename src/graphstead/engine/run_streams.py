@@ -9,7 +9,7 @@ import orjson
 
 from graphstead.engine.clock import Clock
 from graphstead.engine.run_stops import RunStops
-from graphstead.engine.transitions import BY_USER, FINAL
+from graphstead.engine.transitions import BY_USER, FINAL, REMOVED
 from graphstead.problems import RunNotFound, ThreadNotFound
 from graphstead.storage.base import EndRow, RunRow, Storage, ThreadRow, Tx
 from graphstead.streaming import sse
@@ -46,13 +46,15 @@ class RunStreams:
     async def find_end(self, thread_id: str | None, run_id: str) -> RunRow | EndRow:
         """Get a run, or how it ended where a temporary run is already deleted.
 
-        Raises RunNotFound, also for a run of another thread.
+        Raises RunNotFound, also for a run of another thread or one taken away before its end.
         """
 
         def found(tx: Tx) -> RunRow | EndRow:
             run = tx.runs.get(run_id)
             row = run if run is not None else tx.events.ended(run_id)
             if row is None or (thread_id is not None and row.thread_id != thread_id):
+                raise RunNotFound(run_id)
+            if isinstance(row, EndRow) and row.output == REMOVED:
                 raise RunNotFound(run_id)
             return row
 
