@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 from schemathesis import Case, CheckContext, HookContext, Response
 from schemathesis.core.parameters import ParameterLocation
 
-from .refusals import GRAPHS, NODES, Asked, is_deserved, items
+from .refusals import GRAPHS, NODES, Asked, is_deserved, items, leaves
 from .world import World
 
 LONGEST_WAIT_S = 315360000
 SHORT_WAIT_S = 0.05
+ID = len(str(UUID(int=0)))
 MOST_RUNS = 10000
 FEW_RUNS = 20
 # Answered 501 when they say something, which would keep most drawn runs from being created.
@@ -44,7 +45,7 @@ def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -
         del case.body[FEW_RUNS:]
     for item in items(case.body):
         shorten(item)
-    if is_positive(case, ParameterLocation.PATH) and not is_step(case) and number % 8:
+    if is_positive(case, ParameterLocation.PATH) and number % 8 and not brings_ids(case):
         use_real_ids(case.path_parameters, number, waiting=case.path.endswith("/cancel"))
     if case.method in DESTRUCTIVE and world.keeps(case.path_parameters.values()):
         use_new_ids(case.path_parameters)
@@ -81,6 +82,18 @@ def is_positive(case: Case[Any], location: ParameterLocation) -> bool:
 def is_step(case: Case[Any]) -> bool:
     """Tell whether the case belongs to a sequence, which brings its own ids."""
     return case.meta is not None and case.meta.phase.name == "stateful"
+
+
+def brings_ids(case: Case[Any]) -> bool:
+    """Tell whether a step of a sequence goes on with what a step before it was answered."""
+    return is_step(case) and world.told.issuperset(map(str, case.path_parameters.values()))
+
+
+@schemathesis.hook
+def after_call(context: HookContext, case: Case[Any], response: Response) -> None:
+    """Remember the ids that sequences may go on with."""
+    if is_step(case) and response.headers.get("content-type") == ["application/json"]:
+        world.told.update(text for text in map(str, leaves(response.json())) if len(text) == ID)
 
 
 def use_real_ids(path: dict[str, Any], number: int, *, waiting: bool) -> None:

@@ -103,7 +103,7 @@ def _first_blamed(detail: str, sent: frozenset[str]) -> str:
     """Return which of the values sent the detail quotes first; nothing if none."""
     places = [
         (detail.index(quoted), text)
-        for text in sent
+        for text in sent - {""}
         for quoted in (f"'{text}'", f"no version {text}")
         if quoted in detail
     ]

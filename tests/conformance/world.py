@@ -25,6 +25,7 @@ class World:
     known: Known = field(default_factory=Known)
     lock: Lock = field(default_factory=Lock)
     kept: set[str] = field(default_factory=set)
+    told: set[str] = field(default_factory=set)
     validators: dict[str, jsonschema_rs.Draft202012Validator] = field(default_factory=dict)
 
     def prepare(self, schema: BaseSchema) -> None:
