@@ -26,7 +26,7 @@ from graphstead.engine.runs import Made
 from graphstead.logs import configure_logging
 from graphstead.request_log import RequestLog
 from graphstead.settings import read_settings
-from graphstead.storage.base import RunRow
+from graphstead.storage.rows import RunRow
 
 __all__ = ["REQUEST", "contract", "fastapi", "logged", "starlette"]
 

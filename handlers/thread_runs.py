@@ -10,7 +10,7 @@ from graphstead.contract.exchange import Disconnected, Headers
 from graphstead.engine import Engine
 from graphstead.engine.callers import Asked
 from graphstead.engine.runs import places, project, run_body
-from graphstead.storage.base import CancelAction
+from graphstead.storage.rows import CancelAction
 
 
 async def create_run_threads__thread_id__runs_post(

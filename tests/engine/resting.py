@@ -12,7 +12,8 @@ from typing_extensions import TypedDict
 from graphstead.engine.checkpoints import Saver
 from graphstead.engine.clock import SystemClock, wire_time_of_ms
 from graphstead.engine.thread_rows import expiry_ms
-from graphstead.storage.base import RunRow, Storage, ThreadRow
+from graphstead.storage.base import Storage
+from graphstead.storage.rows import RunRow, ThreadRow
 
 NOON_MS = 1_767_268_800_000
 

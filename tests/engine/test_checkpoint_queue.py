@@ -13,7 +13,8 @@ from langgraph.graph import START, StateGraph
 from typing_extensions import TypedDict
 
 from graphstead.engine.checkpoints import Ahead, Saver, StaleRun
-from graphstead.storage.base import RunRow, Storage, Tx
+from graphstead.storage.base import Storage, Tx
+from graphstead.storage.rows import RunRow
 from graphstead.storage.sqlite import open_sqlite
 
 NOW = "2026-01-01T00:00:00.000000+00:00"

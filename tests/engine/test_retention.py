@@ -22,7 +22,8 @@ from graphstead.engine.drafts import Draft
 from graphstead.engine.thread_rows import MINUTE_MS, default_ttl, new_row
 from graphstead.engine.upkeep import AT_ONCE, DAY_MS, PURGE_EVERY, Quota, Upkeep
 from graphstead.graphs.thread_ttl import ThreadTtl
-from graphstead.storage.base import AssistantRow, RunRow, Storage
+from graphstead.storage.base import Storage
+from graphstead.storage.rows import AssistantRow, RunRow
 from graphstead.storage.sqlite import open_sqlite
 
 TTL = {"strategy": "keep_latest", "ttl_minutes": 60.0}

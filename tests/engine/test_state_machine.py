@@ -28,7 +28,7 @@ from graphstead.engine.clock import SystemClock, system_assistant_id, wire_time
 from graphstead.engine.drafts import Draft
 from graphstead.engine.transitions import Outcome, StaleRun, ThreadOutcome
 from graphstead.problems import ThreadBusy
-from graphstead.storage.base import AssistantRow, EventRow, RunRow
+from graphstead.storage.rows import AssistantRow, EventRow, RunRow
 from graphstead.storage.sqlite import open_sqlite
 
 THREADS = ("01999f3c-0000-7000-8000-000000000001", "01999f3c-0000-7000-8000-000000000002")

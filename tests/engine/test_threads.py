@@ -27,7 +27,8 @@ from graphstead.engine.thread_rows import MINUTE_MS, due_ms
 from graphstead.engine.thread_search import extract
 from graphstead.engine.thread_states import selected
 from graphstead.engine.upkeep import Upkeep
-from graphstead.storage.base import Storage, ThreadRow
+from graphstead.storage.base import Storage
+from graphstead.storage.rows import ThreadRow
 from graphstead.storage.sqlite import open_sqlite
 
 

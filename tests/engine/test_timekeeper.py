@@ -19,7 +19,8 @@ from graphstead.engine.cron_rows import changed, new_row
 from graphstead.engine.timekeeper import Timekeeper
 from graphstead.engine.transitions import thread_of
 from graphstead.problems import ThreadBusy
-from graphstead.storage.base import AssistantRow, CronRow, RunRow, Storage
+from graphstead.storage.base import Storage
+from graphstead.storage.rows import AssistantRow, CronRow, RunRow
 from graphstead.storage.sqlite import open_sqlite
 
 ECHO = system_assistant_id("echo")

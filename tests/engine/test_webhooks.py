@@ -17,7 +17,8 @@ from receivers import Receiver, receiving
 from graphstead.engine import webhooks
 from graphstead.engine.webhooks import ATTEMPTS, LEASE_MS, Call, Failed, Refused, Sender, pause_ms
 from graphstead.graphs.webhooks import WebhookRules
-from graphstead.storage.base import DeliveryRow, Storage
+from graphstead.storage.base import Storage
+from graphstead.storage.rows import DeliveryRow
 from graphstead.storage.sqlite import open_sqlite
 
 HERE = WebhookRules(disable_loopback=False, headers={"x-key": "k"})

@@ -8,8 +8,9 @@ import sys
 from pathlib import Path
 from uuid import uuid4
 
-from graphstead.storage.base import Bell, RunRow, Storage
+from graphstead.storage.base import Storage
 from graphstead.storage.errors import StorageUnavailable
+from graphstead.storage.rows import Bell, RunRow
 from graphstead.storage.sqlite import open_sqlite
 
 THEN = "2026-01-01T00:00:00.000000+00:00"

@@ -6,7 +6,7 @@ import itertools
 from typing import Any
 from uuid import UUID
 
-from graphstead.storage.base import (
+from graphstead.storage.rows import (
     AssistantRow,
     BlobRow,
     CheckpointRow,

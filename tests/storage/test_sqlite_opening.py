@@ -14,7 +14,6 @@ import pytest
 from storage.rows import make_thread
 
 import graphstead
-from graphstead.storage.base import ThreadFilter
 from graphstead.storage.errors import (
     DatabaseRefused,
     DirectoryNotWritable,
@@ -22,6 +21,7 @@ from graphstead.storage.errors import (
     NotADatabase,
     SchemaTooNew,
 )
+from graphstead.storage.rows import ThreadFilter
 from graphstead.storage.sqlite import open_sqlite
 from graphstead.storage.sqlite.opening import APPLICATION_ID, migrations
 

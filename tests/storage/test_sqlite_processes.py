@@ -12,9 +12,9 @@ import pytest
 from storage.processes import actor, line_of, tell
 from storage.rows import make_worker
 
-from graphstead.storage.base import Bell, WorkerRow
 from graphstead.storage.errors import StorageError
 from graphstead.storage.peers import bells_directory
+from graphstead.storage.rows import Bell, WorkerRow
 from graphstead.storage.sqlite import SqliteStorage, open_sqlite
 
 

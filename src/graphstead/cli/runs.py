@@ -13,7 +13,8 @@ from graphstead.cli.options import config_option, setting_option
 from graphstead.cli.project import open_project
 from graphstead.engine.clock import SystemClock
 from graphstead.engine.explain import explain
-from graphstead.storage.base import Json, Tx
+from graphstead.storage.base import Tx
+from graphstead.storage.rows import Json
 
 __all__ = ["command"]
 

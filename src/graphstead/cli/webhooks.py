@@ -12,7 +12,8 @@ from graphstead.app import open_storage
 from graphstead.cli.options import config_option, setting_option
 from graphstead.cli.project import open_project
 from graphstead.engine.clock import SystemClock, wire_time_of_ms
-from graphstead.storage.base import DeliveryRow, Json, Storage
+from graphstead.storage.base import Storage
+from graphstead.storage.rows import DeliveryRow, Json
 
 __all__ = ["command"]
 

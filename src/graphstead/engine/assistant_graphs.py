@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from graphstead.graphs.drawing import draw
 from graphstead.graphs.host import GraphHost
 from graphstead.graphs.schemas import describe, describe_subgraphs
-from graphstead.storage.base import AssistantRow, Json
+from graphstead.storage.rows import AssistantRow, Json
 
 T = TypeVar("T")
 

@@ -10,7 +10,8 @@ from graphstead.engine import thread_life, transitions
 from graphstead.engine.clock import Clock, wire_time
 from graphstead.engine.merging import open_configurable, open_metadata, refuse_both
 from graphstead.problems import AssistantNotFound, Conflict, NotFound
-from graphstead.storage.base import AssistantRow, Json, Page, ThreadFilter, Tx
+from graphstead.storage.base import Tx
+from graphstead.storage.rows import AssistantRow, Json, Page, ThreadFilter
 
 AT_ONCE = 1_000
 UNTITLED = "Untitled"

@@ -14,7 +14,8 @@ from graphstead.engine.clock import Clock, as_uuid, system_assistant_id, wire_ti
 from graphstead.engine.replays import Once
 from graphstead.graphs.host import GraphHost
 from graphstead.problems import GraphNotFound, NotFound
-from graphstead.storage.base import AssistantFilter, AssistantRow, Json, Page, Storage, Tx
+from graphstead.storage.base import Storage, Tx
+from graphstead.storage.rows import AssistantFilter, AssistantRow, Json, Page
 
 THREADS_AT_ONCE = 100
 

@@ -13,7 +13,8 @@ from langgraph.checkpoint.base import DeltaChannelHistory, PendingWrite
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from graphstead.engine.checkpoint_rows import Place, blob_versions, decode_writes
-from graphstead.storage.base import BlobRow, CheckpointRow, Tx, WriteRow
+from graphstead.storage.base import Tx
+from graphstead.storage.rows import BlobRow, CheckpointRow, WriteRow
 
 __all__ = ["Ancestor", "history", "keep_latest", "read_ancestors"]
 

@@ -23,7 +23,8 @@ from langgraph.checkpoint.base import (
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from graphstead.engine.wire import dumps
-from graphstead.storage.base import BlobRow, CheckpointRow, Tx, WriteRow
+from graphstead.storage.base import Tx
+from graphstead.storage.rows import BlobRow, CheckpointRow, WriteRow
 
 __all__ = [
     "Place",

@@ -35,7 +35,8 @@ from graphstead.engine.checkpoint_rows import (
     read_stored,
 )
 from graphstead.engine.transitions import StaleRun
-from graphstead.storage.base import BlobRow, Storage, Tx
+from graphstead.storage.base import Storage, Tx
+from graphstead.storage.rows import BlobRow
 
 __all__ = ["Ahead", "Fence", "Saver", "StaleRun"]
 

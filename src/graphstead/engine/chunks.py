@@ -12,7 +12,7 @@ from typing import Any
 
 from langchain_core.messages import BaseMessage, BaseMessageChunk, message_chunk_to_message
 
-from graphstead.storage.base import Json
+from graphstead.storage.rows import Json
 
 NATIVE_MODE = {"messages-tuple": "messages"}
 INTERNAL = "__pregel"

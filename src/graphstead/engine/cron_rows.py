@@ -12,7 +12,7 @@ from graphstead.engine.clock import Clock, wire_time
 from graphstead.engine.drafts import Draft
 from graphstead.engine.merging import open_metadata, refuse_both
 from graphstead.problems import BadRequest
-from graphstead.storage.base import CronRow, Json
+from graphstead.storage.rows import CronRow, Json
 
 APART = frozenset({"timezone", "end_time", "on_run_completed", "enabled"})
 FIXED = frozenset({"assistant_id", "thread_id", "cron_id"})

@@ -14,7 +14,8 @@ from graphstead.engine.replays import Once
 from graphstead.engine.runs import project
 from graphstead.graphs.webhooks import WebhookRules
 from graphstead.problems import AssistantNotFound, CronNotFound, ThreadNotFound
-from graphstead.storage.base import CronFilter, CronRow, Json, Storage, Tx
+from graphstead.storage.base import Storage, Tx
+from graphstead.storage.rows import CronFilter, CronRow, Json
 
 
 class Crons:

@@ -8,7 +8,7 @@ from typing import Any
 
 from graphstead.engine.callers import Caller
 from graphstead.problems import BadRequest, NotImplementedYet
-from graphstead.storage.base import Json
+from graphstead.storage.rows import Json
 
 DEFAULT_MODES = ("values",)
 LATER_FIELDS = {

@@ -19,7 +19,8 @@ from graphstead.engine.inputs import graph_config, graph_context, graph_input
 from graphstead.engine.snapshots import interrupts_by_task
 from graphstead.engine.transitions import Outcome, StaleRun, ThreadOutcome
 from graphstead.graphs.load import GraphSet
-from graphstead.storage.base import Json, RunRow, RunStatus, Storage, ThreadStatus
+from graphstead.storage.base import Storage
+from graphstead.storage.rows import Json, RunRow, RunStatus, ThreadStatus
 from graphstead.streaming.log import EventWriter
 
 log = structlog.get_logger("graphstead.run")

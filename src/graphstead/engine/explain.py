@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from graphstead.engine.clock import wire_time_of_ms
-from graphstead.storage.base import Json, RunRow, Tx
+from graphstead.storage.base import Tx
+from graphstead.storage.rows import Json, RunRow
 
 
 def explain(tx: Tx, run: RunRow, now_ms: int) -> Json:

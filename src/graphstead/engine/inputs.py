@@ -10,7 +10,7 @@ from uuid import UUID
 
 from langgraph.types import Command, Send
 
-from graphstead.storage.base import Json, RunRow
+from graphstead.storage.rows import Json, RunRow
 
 LANGGRAPH_VERSION = version("langgraph")
 RESUMED_KEYS = ("checkpoint_id", "checkpoint_ns", "checkpoint_map")

@@ -13,7 +13,7 @@ from typing import Any
 
 from graphstead.engine.callers import Caller, user_of
 from graphstead.problems import BadRequest
-from graphstead.storage.base import AssistantRow, Json, ThreadRow
+from graphstead.storage.rows import AssistantRow, Json, ThreadRow
 
 RESUMING = "__pregel_resuming"
 RESERVED_METADATA = frozenset({"thread_id", "run_id", "cron_id", "assistant_id"})

@@ -10,7 +10,8 @@ import orjson
 from graphstead.engine.clock import Clock, wire_time
 from graphstead.graphs.webhooks import WebhookRules
 from graphstead.problems import Unprocessable
-from graphstead.storage.base import DeliveryRow, Json, RunRow, Tx
+from graphstead.storage.base import Tx
+from graphstead.storage.rows import DeliveryRow, Json, RunRow
 
 
 def check(body: Mapping[str, Any], rules: WebhookRules) -> None:

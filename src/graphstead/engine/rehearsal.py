@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
-from graphstead.storage.base import Doorbells, Storage, Tx, WorkerRow
+from graphstead.storage.base import Doorbells, Storage, Tx
+from graphstead.storage.rows import WorkerRow
 
 T = TypeVar("T")
 Work = Callable[[Tx], Any]

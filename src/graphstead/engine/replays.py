@@ -14,7 +14,8 @@ import orjson
 
 from graphstead.engine.clock import Clock
 from graphstead.problems import Conflict
-from graphstead.storage.base import ReplayRow, Tx
+from graphstead.storage.base import Tx
+from graphstead.storage.rows import ReplayRow
 
 T = TypeVar("T")
 KEPT_MS = 24 * 3600 * 1000

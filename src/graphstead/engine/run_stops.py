@@ -9,7 +9,8 @@ from graphstead.engine import transitions
 from graphstead.engine.clock import Clock
 from graphstead.engine.transitions import FINAL
 from graphstead.problems import NotFound, RunNotFound
-from graphstead.storage.base import CancelAction, RunRow, Storage, Tx
+from graphstead.storage.base import Storage, Tx
+from graphstead.storage.rows import CancelAction, RunRow
 from graphstead.streaming.log import await_end
 
 AT_ONCE = 1_000

@@ -11,7 +11,8 @@ from graphstead.engine.clock import Clock
 from graphstead.engine.run_stops import RunStops
 from graphstead.engine.transitions import BY_USER, FINAL, REMOVED
 from graphstead.problems import RunNotFound, ThreadNotFound
-from graphstead.storage.base import EndRow, RunRow, Storage, ThreadRow, Tx
+from graphstead.storage.base import Storage, Tx
+from graphstead.storage.rows import EndRow, RunRow, ThreadRow
 from graphstead.streaming import sse
 from graphstead.streaming.log import await_end, follow
 from graphstead.streaming.thread_log import follow_thread

@@ -16,7 +16,8 @@ from graphstead.engine.replays import Once
 from graphstead.graphs.headers import HeaderRule
 from graphstead.graphs.webhooks import WebhookRules
 from graphstead.problems import Problem
-from graphstead.storage.base import Json, RunRow, Storage, Tx
+from graphstead.storage.base import Storage, Tx
+from graphstead.storage.rows import Json, RunRow
 
 Bodies = Sequence[Mapping[str, Any]]
 

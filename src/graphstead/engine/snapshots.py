@@ -7,7 +7,7 @@ from typing import Any
 from langgraph.types import Interrupt, PregelTask, StateSnapshot
 
 from graphstead.engine.chunks import checkpoint_of
-from graphstead.storage.base import Json
+from graphstead.storage.rows import Json
 
 
 def thread_state(snapshot: StateSnapshot) -> Json:

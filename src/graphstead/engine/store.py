@@ -9,7 +9,7 @@ from langgraph.store.base import NOT_PROVIDED, Item
 
 from graphstead.engine.graph_store import GraphStore
 from graphstead.problems import BadRequest
-from graphstead.storage.base import Json
+from graphstead.storage.rows import Json
 
 T = TypeVar("T")
 

@@ -25,8 +25,9 @@ from langgraph.store.base import (
 
 from graphstead.engine.clock import Clock, wire_time
 from graphstead.engine.embedding import Vectors
-from graphstead.storage.base import StoreMatch, StoreRow, Tx
+from graphstead.storage.base import Tx
 from graphstead.storage.conditions import unfit
+from graphstead.storage.rows import StoreMatch, StoreRow
 
 __all__ = ["Batch", "checked"]
 

@@ -6,7 +6,8 @@ import asyncio
 from importlib.metadata import version
 
 from graphstead.problems import ServerError
-from graphstead.storage.base import Json, Storage
+from graphstead.storage.base import Storage
+from graphstead.storage.rows import Json
 
 PROBE_S = 3.0
 

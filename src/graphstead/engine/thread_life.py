@@ -13,7 +13,8 @@ from graphstead.engine.checkpoint_delta import keep_latest
 from graphstead.engine.clock import Clock, wire_time
 from graphstead.engine.thread_rows import MINUTE_MS, due_ms, expiry_ms
 from graphstead.problems import Conflict
-from graphstead.storage.base import CheckpointRow, ThreadRow, ThreadStatus, Tx
+from graphstead.storage.base import Tx
+from graphstead.storage.rows import CheckpointRow, ThreadRow, ThreadStatus
 
 TASK_MARK = ":"
 

@@ -14,7 +14,8 @@ from graphstead.engine.clock import Clock, wire_time, wire_time_of_ms
 from graphstead.engine.merging import open_metadata
 from graphstead.graphs.thread_ttl import ThreadTtl
 from graphstead.problems import ThreadExists, ThreadNotFound
-from graphstead.storage.base import Json, ThreadRow, Tx
+from graphstead.storage.base import Tx
+from graphstead.storage.rows import Json, ThreadRow
 
 MINUTE_MS = 60_000
 

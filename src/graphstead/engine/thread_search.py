@@ -8,7 +8,7 @@ from typing import Any
 
 from graphstead.engine.assistants import page_of
 from graphstead.engine.thread_rows import thread_body
-from graphstead.storage.base import Json, Page, ThreadFilter, ThreadRow
+from graphstead.storage.rows import Json, Page, ThreadFilter, ThreadRow
 
 STEP = re.compile(r"\.?([^.\[\]]+)|\[(-?\d+)\]")
 

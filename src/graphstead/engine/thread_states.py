@@ -18,7 +18,8 @@ from graphstead.engine.graph_code import refusing
 from graphstead.engine.snapshots import thread_state
 from graphstead.graphs.host import GraphHost
 from graphstead.problems import StateUnreadable, ThreadNotFound
-from graphstead.storage.base import Json, Storage
+from graphstead.storage.base import Storage
+from graphstead.storage.rows import Json
 
 EMPTY_STATE: Json = {
     "values": {},

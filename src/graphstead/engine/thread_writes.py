@@ -26,7 +26,8 @@ from graphstead.engine.thread_states import config_at
 from graphstead.engine.transitions import ThreadOutcome, tell_state
 from graphstead.graphs.host import GraphHost
 from graphstead.problems import BadRequest, Conflict, NotFound, ThreadNotFound
-from graphstead.storage.base import Json, Storage, ThreadRow, Tx
+from graphstead.storage.base import Storage, Tx
+from graphstead.storage.rows import Json, ThreadRow
 
 TRIES = 5
 Supersteps = Sequence[Sequence[StateUpdate]]

@@ -19,7 +19,8 @@ from graphstead.engine.thread_writes import ThreadWrites
 from graphstead.engine.transitions import thread_of
 from graphstead.graphs.host import GraphHost
 from graphstead.problems import ThreadNotFound
-from graphstead.storage.base import Json, Storage, ThreadRow, ThreadUsage, Tx, Usage
+from graphstead.storage.base import Storage, Tx
+from graphstead.storage.rows import Json, ThreadRow, ThreadUsage, Usage
 
 __all__ = ["Threads", "thread_body"]
 

@@ -13,7 +13,8 @@ import structlog
 from graphstead.engine import cron_rows, transitions
 from graphstead.engine.clock import Clock
 from graphstead.problems import Problem
-from graphstead.storage.base import CronRow, Json, RunRow, Storage, Tx
+from graphstead.storage.base import Storage, Tx
+from graphstead.storage.rows import CronRow, Json, RunRow
 
 log = structlog.get_logger("graphstead.crons")
 AT_ONCE = 200

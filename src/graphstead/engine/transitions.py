@@ -22,7 +22,8 @@ from graphstead.engine.drafts import Draft, kwargs_of
 from graphstead.engine.merging import Identity, cron_stamp, open_metadata, settle, thread_config
 from graphstead.engine.thread_rows import expiry_ms
 from graphstead.problems import AssistantNotFound, RunNotFound, ThreadBusy, ThreadNotFound
-from graphstead.storage.base import (
+from graphstead.storage.base import Tx
+from graphstead.storage.rows import (
     AssistantRow,
     CancelAction,
     EndRow,
@@ -32,7 +33,6 @@ from graphstead.storage.base import (
     RunStatus,
     ThreadRow,
     ThreadStatus,
-    Tx,
 )
 
 NULL = b"null"

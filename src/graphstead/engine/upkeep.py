@@ -18,7 +18,8 @@ from graphstead.engine.clock import Clock, wire_time_of_ms
 from graphstead.engine.replays import KEPT_MS
 from graphstead.graphs.store_config import StoreTtl
 from graphstead.graphs.thread_ttl import ThreadTtl
-from graphstead.storage.base import RunRow, Storage, Tx, WorkerRow
+from graphstead.storage.base import Storage, Tx
+from graphstead.storage.rows import RunRow, WorkerRow
 
 log = structlog.get_logger("graphstead.upkeep")
 AT_ONCE = 200

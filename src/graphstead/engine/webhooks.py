@@ -22,7 +22,8 @@ import structlog
 
 from graphstead.engine.clock import Clock, wire_time
 from graphstead.graphs.webhooks import DEFAULT_PORTS, WebhookRules
-from graphstead.storage.base import DeliveryRow, Storage, Tx
+from graphstead.storage.base import Storage, Tx
+from graphstead.storage.rows import DeliveryRow
 
 log = structlog.get_logger("graphstead.webhooks")
 LONGEST_S = 0.5

@@ -19,7 +19,8 @@ from graphstead.engine import transitions
 from graphstead.engine.clock import Clock
 from graphstead.engine.execute import Execution, Limits
 from graphstead.graphs.load import GraphSet
-from graphstead.storage.base import Bell, Listener, RunRow, Storage
+from graphstead.storage.base import Listener, Storage
+from graphstead.storage.rows import Bell, RunRow
 
 log = structlog.get_logger("graphstead.worker")
 

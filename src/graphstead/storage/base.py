@@ -1,273 +1,44 @@
 """What the engine asks of a storage backend: rows in, rows out, inside transactions.
 
 The engine's decisions are plain functions over a `Tx`; a backend runs each of them in one
-transaction and rings its bells after the commit. Wire timestamps are ISO 8601 UTC text with six
-decimals, so that text order is time order; engine times are epoch milliseconds (`_ms`).
-JSON columns hold decoded values; blobs are opaque bytes.
+transaction and rings its bells after the commit.
 """
 
 from __future__ import annotations
 
 import builtins
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
+
+from graphstead.storage.rows import (
+    AssistantFilter,
+    AssistantRow,
+    Bell,
+    BlobRow,
+    CancelAction,
+    CheckpointRow,
+    CronFilter,
+    CronRow,
+    DeliveryRow,
+    EndRow,
+    EventRow,
+    Json,
+    Page,
+    ReplayRow,
+    RunRow,
+    RunStatus,
+    StoreMatch,
+    StoreRow,
+    ThreadFilter,
+    ThreadRow,
+    ThreadStatus,
+    ThreadUsage,
+    Topic,
+    WorkerRow,
+    WriteRow,
+)
 
 T = TypeVar("T")
-Json = dict[str, Any]
-RunStatus = Literal["pending", "running", "success", "error", "timeout", "interrupted"]
-ThreadStatus = Literal["idle", "busy", "interrupted", "error"]
-CancelAction = Literal["interrupt", "rollback"]
-Topic = Literal["ready", "events", "ended", "cancel", "thread"]
-
-
-class Bell(NamedTuple):
-    """Name what changed; bells carry no data, a lost one costs at most one poll (1 s)."""
-
-    topic: Topic
-    key: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class AssistantRow:
-    assistant_id: str
-    graph_id: str
-    name: str
-    description: str | None
-    config: Json
-    context: Json
-    metadata: Json
-    version: int
-    created_at: str
-    updated_at: str
-
-
-@dataclass(frozen=True, slots=True)
-class ThreadRow:
-    """One thread; `values`, `error`, `interrupts` mirror its newest checkpoint and last run."""
-
-    thread_id: str
-    status: ThreadStatus
-    metadata: Json
-    config: Json
-    created_at: str
-    updated_at: str
-    state_updated_at: str
-    values: Any = None
-    error: Json | None = None
-    interrupts: Json = field(default_factory=dict)
-    ttl: Json | None = None
-    expires_ms: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class RunRow:
-    """One run. `gen` rises with every claim; a writer holding an older one is refused."""
-
-    run_id: str
-    thread_id: str
-    assistant_id: str
-    status: RunStatus
-    metadata: Json
-    kwargs: Json
-    multitask_strategy: str
-    created_at: str
-    updated_at: str
-    start_ms: int
-    blocked: bool = False
-    temporary: bool = False
-    gen: int = 0
-    attempt: int = 0
-    worker: str | None = None
-    cancel: CancelAction | None = None
-    base_checkpoint_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerRow:
-    worker_id: str
-    host: str
-    pid: int
-    lease_until_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class EventRow:
-    """One stream event of a run; `seq` starts at 1 and has no gaps; `data` is JSON text."""
-
-    seq: int
-    created_ms: int
-    event: str
-    data: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class EndRow:
-    """How a run ended; outlives the row of a temporary run so that waiters can read it."""
-
-    run_id: str
-    thread_id: str
-    status: RunStatus
-    ended_ms: int
-    output: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class CheckpointRow:
-    """One checkpoint without its channel values, which live once per version as blobs."""
-
-    thread_id: str
-    checkpoint_ns: str
-    checkpoint_id: str
-    parent_checkpoint_id: str | None
-    run_id: str | None
-    type: str
-    checkpoint: bytes
-    metadata: Json
-
-
-@dataclass(frozen=True, slots=True)
-class BlobRow:
-    channel: str
-    version: str
-    type: str
-    blob: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class WriteRow:
-    """One pending write of a task, addressed by (task_id, idx) under its checkpoint."""
-
-    task_id: str
-    task_path: str
-    idx: int
-    channel: str
-    type: str
-    blob: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """How many things of one kind a thread has stored, and how many bytes they take."""
-
-    count: int = 0
-    size_bytes: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class ThreadUsage:
-    """What a thread's checkpoints take; `values` is by channel, a count of stored versions."""
-
-    checkpoints: Usage
-    values: Mapping[str, Usage]
-    writes: Usage
-
-
-@dataclass(frozen=True, slots=True)
-class ReplayRow:
-    """An answer remembered under an Idempotency-Key; `fingerprint` tells its request's body."""
-
-    scope: str
-    key: str
-    fingerprint: str
-    answer: bytes
-    created_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class StoreRow:
-    """One item of the store; `namespace` has its labels joined by dots, which no label has."""
-
-    namespace: str
-    key: str
-    value: Json
-    created_at: str
-    updated_at: str
-    ttl_minutes: float | None = None
-    expires_ms: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class StoreMatch:
-    """Items alive at `now_ms`, in `prefix` or below, that meet `filter` (`conditions.meets`)."""
-
-    now_ms: int
-    prefix: str = ""
-    filter: Json | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class CronRow:
-    """A schedule and the run it makes; `next_run_ms` is None when no date is to come.
-
-    `caller` is who made it, and for whom its runs are made.
-    """
-
-    cron_id: str
-    assistant_id: str
-    thread_id: str | None
-    user_id: str
-    caller: Json
-    schedule: str
-    timezone: str | None
-    end_ms: int | None
-    payload: Json
-    metadata: Json
-    on_run_completed: str | None
-    enabled: bool
-    next_run_ms: int | None
-    created_at: str
-    updated_at: str
-
-
-@dataclass(frozen=True, slots=True)
-class DeliveryRow:
-    """A webhook call that is owed for the end of a run; without `next_try_ms` it is given up."""
-
-    run_id: str
-    url: str
-    payload: bytes
-    created_ms: int
-    next_try_ms: int | None
-    attempts: int = 0
-    last_error: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A bounded slice of a sorted list; `sort_by` is one of the columns the caller declares."""
-
-    limit: int = 10
-    offset: int = 0
-    sort_by: str = "created_at"
-    descending: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class AssistantFilter:
-    graph_id: str | None = None
-    name: str | None = None
-    metadata: Json | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ThreadFilter:
-    """All given parts must hold; `metadata` and `values` match by containment."""
-
-    metadata: Json | None = None
-    values: Json | None = None
-    status: ThreadStatus | None = None
-    thread_ids: Sequence[str] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class CronFilter:
-    """All given parts must hold; `metadata` matches by containment."""
-
-    assistant_id: str | None = None
-    thread_id: str | None = None
-    enabled: bool | None = None
-    metadata: Json | None = None
 
 
 class Assistants(Protocol):

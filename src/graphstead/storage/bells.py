@@ -7,7 +7,7 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterable
 
-from graphstead.storage.base import Bell
+from graphstead.storage.rows import Bell
 
 
 class LocalListener:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from graphstead.storage.base import Bell, Listener
+from graphstead.storage.base import Listener
 from graphstead.storage.bells import LocalBells
 from graphstead.storage.peers import Peers
+from graphstead.storage.rows import Bell
 
 
 class HostDoorbells:

@@ -20,7 +20,7 @@ import uuid
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from graphstead.storage.base import Bell
+from graphstead.storage.rows import Bell
 
 _LONGEST_PATH = 100
 _NAME_ROOM = 24

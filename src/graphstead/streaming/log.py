@@ -12,7 +12,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from graphstead.storage.base import Bell, EndRow, EventRow, Storage, Tx
+from graphstead.storage.base import Storage, Tx
+from graphstead.storage.rows import Bell, EndRow, EventRow
 
 Append = Callable[[Tx, Sequence[EventRow]], None]
 

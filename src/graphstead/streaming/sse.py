@@ -10,7 +10,7 @@ import re
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
 
-from graphstead.storage.base import EventRow
+from graphstead.storage.rows import EventRow
 from graphstead.streaming.log import Batch
 
 HEARTBEAT = b": heartbeat\r\n\r\n"

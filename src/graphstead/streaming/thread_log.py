@@ -12,7 +12,8 @@ from functools import partial
 
 import orjson
 
-from graphstead.storage.base import Bell, EndRow, EventRow, Storage, Tx
+from graphstead.storage.base import Storage, Tx
+from graphstead.storage.rows import Bell, EndRow, EventRow
 from graphstead.streaming.log import POLL_S, READ_AT_ONCE
 
 ENDS_AT_ONCE = 100

@@ -6,7 +6,8 @@ import time
 
 from storage.suite.conftest import Backend
 
-from graphstead.storage.base import Bell, Storage
+from graphstead.storage.base import Storage
+from graphstead.storage.rows import Bell
 
 READY = Bell("ready")
 

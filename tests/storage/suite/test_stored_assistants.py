@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from storage.rows import at, make_assistant
 
-from graphstead.storage.base import AssistantFilter, AssistantRow, Page, Storage, Tx
+from graphstead.storage.base import Storage, Tx
+from graphstead.storage.rows import AssistantFilter, AssistantRow, Page
 
 EVERY = AssistantFilter()
 

@@ -5,15 +5,8 @@ from typing import Any
 import pytest
 from storage.rows import make_blob, make_checkpoint, make_write
 
-from graphstead.storage.base import (
-    BlobRow,
-    CheckpointRow,
-    Json,
-    Storage,
-    ThreadUsage,
-    Usage,
-    WriteRow,
-)
+from graphstead.storage.base import Storage
+from graphstead.storage.rows import BlobRow, CheckpointRow, Json, ThreadUsage, Usage, WriteRow
 
 
 def put(

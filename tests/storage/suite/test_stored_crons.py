@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from storage.rows import at, make_cron
 
-from graphstead.storage.base import CronFilter, CronRow, Page, Storage, Tx
+from graphstead.storage.base import Storage, Tx
+from graphstead.storage.rows import CronFilter, CronRow, Page
 
 EVERY = CronFilter()
 

@@ -5,7 +5,8 @@ from functools import partial
 
 from storage.rows import make_delivery
 
-from graphstead.storage.base import DeliveryRow, Storage, Tx
+from graphstead.storage.base import Storage, Tx
+from graphstead.storage.rows import DeliveryRow
 
 
 def add(storage: Storage, *rows: DeliveryRow) -> None:

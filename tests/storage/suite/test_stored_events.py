@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 from storage.rows import make_end, make_event
 
-from graphstead.storage.base import EndRow, EventRow, Storage
+from graphstead.storage.base import Storage
 from graphstead.storage.errors import ConstraintViolated
+from graphstead.storage.rows import EndRow, EventRow
 
 
 def append(storage: Storage, run_id: str, *rows: EventRow) -> None:

@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 from storage.rows import make_replay
 
-from graphstead.storage.base import ReplayRow, Storage
+from graphstead.storage.base import Storage
 from graphstead.storage.errors import ConstraintViolated
+from graphstead.storage.rows import ReplayRow
 
 
 def keep(storage: Storage, row: ReplayRow) -> ReplayRow:

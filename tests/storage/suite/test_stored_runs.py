@@ -5,8 +5,9 @@ from collections.abc import Callable
 import pytest
 from storage.rows import at, make_run, make_worker
 
-from graphstead.storage.base import RunRow, Runs, Storage
+from graphstead.storage.base import Runs, Storage
 from graphstead.storage.errors import ConstraintViolated
+from graphstead.storage.rows import RunRow
 
 
 def insert(storage: Storage, *rows: RunRow) -> None:

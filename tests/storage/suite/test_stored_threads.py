@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from storage.rows import at, make_thread
 
-from graphstead.storage.base import Page, Storage, ThreadFilter, ThreadRow
+from graphstead.storage.base import Storage
+from graphstead.storage.rows import Page, ThreadFilter, ThreadRow
 
 EVERY = ThreadFilter()
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from storage.rows import at, make_thread
 
-from graphstead.storage.base import Json, Page, Storage, ThreadFilter
+from graphstead.storage.base import Storage
+from graphstead.storage.rows import Json, Page, ThreadFilter
 from graphstead.storage.sqlite.functions import contains
 
 LONG, BIG = "x" * 200, 2**60

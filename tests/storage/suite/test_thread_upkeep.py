@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from storage.rows import make_blob, make_checkpoint, make_thread, make_write
 
-from graphstead.storage.base import Storage, ThreadUsage, Usage
+from graphstead.storage.base import Storage
+from graphstead.storage.rows import ThreadUsage, Usage
 
 
 def fill(storage: Storage, checkpoint_ns: str = "") -> None:

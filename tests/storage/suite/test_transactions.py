@@ -10,8 +10,9 @@ import pytest
 from storage.rows import make_run, make_thread
 from storage.suite.conftest import Backend
 
-from graphstead.storage.base import Bell, RunRow, Storage, Tx
+from graphstead.storage.base import Storage, Tx
 from graphstead.storage.errors import DiskFull, StorageClosed
+from graphstead.storage.rows import Bell, RunRow
 
 BIG = {"text": "x" * 100_000}
 

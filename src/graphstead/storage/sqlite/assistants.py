@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphstead.storage.base import AssistantFilter, AssistantRow, Json, Page
+from graphstead.storage.rows import AssistantFilter, AssistantRow, Json, Page
 from graphstead.storage.sqlite.statements import (
     Row,
     Statements,

@@ -6,14 +6,7 @@ import builtins
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from graphstead.storage.base import (
-    BlobRow,
-    CheckpointRow,
-    Json,
-    ThreadUsage,
-    Usage,
-    WriteRow,
-)
+from graphstead.storage.rows import BlobRow, CheckpointRow, Json, ThreadUsage, Usage, WriteRow
 from graphstead.storage.sqlite.statements import (
     Row,
     Statements,

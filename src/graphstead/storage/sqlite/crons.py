@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphstead.storage.base import CronFilter, CronRow, Page
+from graphstead.storage.rows import CronFilter, CronRow, Page
 from graphstead.storage.sqlite.statements import Row, Statements, composed, from_json, to_json
 
 

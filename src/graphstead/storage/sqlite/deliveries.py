@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from graphstead.storage.base import DeliveryRow
+from graphstead.storage.rows import DeliveryRow
 from graphstead.storage.sqlite.statements import Statements
 
 

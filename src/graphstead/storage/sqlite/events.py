@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from graphstead.storage.base import EndRow, EventRow
+from graphstead.storage.rows import EndRow, EventRow
 from graphstead.storage.sqlite.statements import Statements
 
 

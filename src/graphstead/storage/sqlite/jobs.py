@@ -8,8 +8,8 @@ import contextlib
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from graphstead.storage.base import Bell
 from graphstead.storage.errors import StorageError
+from graphstead.storage.rows import Bell
 from graphstead.storage.sqlite.tx import SqliteTx
 
 Work = Callable[[Any], Any]

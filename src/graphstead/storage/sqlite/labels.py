@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from graphstead.storage.base import Json
+from graphstead.storage.rows import Json
 
 __all__ = ["Label", "labels_of"]
 

@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 from urllib.parse import quote
 
-from graphstead.storage.base import WorkerRow
 from graphstead.storage.errors import StorageError
+from graphstead.storage.rows import WorkerRow
 from graphstead.storage.sqlite.locks import FileLock
 
 _STALE_S = 24 * 3600

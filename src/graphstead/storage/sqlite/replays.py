@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from graphstead.storage.base import ReplayRow
+from graphstead.storage.rows import ReplayRow
 from graphstead.storage.sqlite.statements import Statements
 
 

@@ -6,7 +6,7 @@ import builtins
 from collections.abc import Sequence
 from typing import Any
 
-from graphstead.storage.base import CancelAction, Json, RunRow, RunStatus
+from graphstead.storage.rows import CancelAction, Json, RunRow, RunStatus
 from graphstead.storage.sqlite.statements import Row, Statements, from_json, to_json
 
 _ACTIVE = frozenset({"pending", "running"})

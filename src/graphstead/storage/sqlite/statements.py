@@ -9,8 +9,8 @@ from typing import Any
 
 import orjson
 
-from graphstead.storage.base import Json
 from graphstead.storage.queries import load
+from graphstead.storage.rows import Json
 from graphstead.storage.sqlite.faults import translated
 
 QUERIES = load("sqlite")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from graphstead.storage.base import StoreMatch, StoreRow
+from graphstead.storage.rows import StoreMatch, StoreRow
 from graphstead.storage.sqlite.statements import Row, Statements, composed, from_json, to_json
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from graphstead.storage.base import Json, Page, ThreadFilter, ThreadRow, ThreadStatus
+from graphstead.storage.rows import Json, Page, ThreadFilter, ThreadRow, ThreadStatus
 from graphstead.storage.sqlite.labels import Label, labels_of
 from graphstead.storage.sqlite.statements import (
     Row,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from graphstead.storage.base import Bell, Topic
+from graphstead.storage.rows import Bell, Topic
 from graphstead.storage.sqlite.assistants import SqliteAssistants
 from graphstead.storage.sqlite.checkpoints import SqliteCheckpoints
 from graphstead.storage.sqlite.crons import SqliteCrons

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 
-from graphstead.storage.base import WorkerRow
+from graphstead.storage.rows import WorkerRow
 from graphstead.storage.sqlite.statements import Statements
 
 

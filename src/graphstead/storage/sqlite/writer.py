@@ -6,8 +6,8 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Sequence
 
-from graphstead.storage.base import Bell
 from graphstead.storage.errors import StorageFault, StorageUnavailable
+from graphstead.storage.rows import Bell
 from graphstead.storage.sqlite.faults import translated
 from graphstead.storage.sqlite.inbox import Inbox
 from graphstead.storage.sqlite.jobs import Job, settle
