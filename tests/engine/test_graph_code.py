@@ -46,3 +46,11 @@ async def test_an_update_that_breaks_a_branch_is_a_bad_request(server: Any) -> N
     answer = server.post(f"/threads/{made['thread_id']}/state", body)
     assert answer.status_code == 400
     assert answer.json()["detail"].startswith("Graph 'tools' refuses this: IndexError")
+
+
+async def test_a_command_of_unknown_members_is_a_bad_request(server: Any) -> None:
+    update = {"as_node": "plan", "command": {"resme": 1}}
+    body = {"metadata": {"graph_id": "steps"}, "supersteps": [{"updates": [update]}]}
+    answer = server.post("/threads", body)
+    assert answer.status_code == 400
+    assert "'resme'" in answer.json()["detail"]

@@ -255,7 +255,7 @@ class Execution:
         except StaleRun:
             raise
         except Exception:  # the worker's edge: a graph that cannot be opened still ends its run
-            self._log.exception("the state after the run could not be read")
+            self._log.warning("the state after the run could not be read", exc_info=True)
             return None
 
 

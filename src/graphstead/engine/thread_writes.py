@@ -7,6 +7,7 @@ came between, stores them and lets the thread's row follow.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import orjson
@@ -90,8 +91,9 @@ class ThreadWrites:
         rehearsal = Rehearsal(self._storage)
         shown: ThreadOutcome | None = None
         if not await self._storage.read(lambda tx: tx.threads.get(row.thread_id)):
-            updates = [[_update_of(one) for one in step["updates"]] for step in supersteps]
             graph_id, config = _graph_of(row), config_at(row.thread_id, {})
+            with _refusing(graph_id):
+                updates = [[_update_of(one) for one in step["updates"]] for step in supersteps]
             _, shown, _ = await self._host.call(
                 lambda: self._rehearse(rehearsal, graph_id, config, updates)
             )
@@ -116,11 +118,15 @@ class ThreadWrites:
             graph_id, aimed, access="threads.update", checkpointer=Saver(rehearsal)
         )
         async with opened as graph:
-            with refusing(lambda fault: BadRequest(f"Graph '{graph_id}' refuses this: {fault}")):
+            with _refusing(graph_id):
                 written = await graph.abulk_update_state(aimed, supersteps)
                 snapshot = await graph.aget_state(config_at(thread_id, {}))
         told = wire.dumps({"state": thread_state(snapshot), "thread_id": thread_id})
         return _place(written), _outcome(snapshot), told
+
+
+def _refusing(graph_id: str) -> AbstractContextManager[None]:
+    return refusing(lambda fault: BadRequest(f"Graph '{graph_id}' refuses this: {fault}"))
 
 
 def _named(body: Mapping[str, Any]) -> Json:
