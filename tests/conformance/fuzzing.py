@@ -19,6 +19,7 @@ from servers import ROOT, Server
 UNIT_PHASES = ("examples", "coverage", "fuzzing")
 PHASES = (*UNIT_PHASES, "stateful")
 TIMEOUT_S = 540
+SEQUENCES = 160
 # No run takes longer than this; all example graphs but two end in milliseconds.
 SHORT = {"GRAPHSTEAD_BG_JOB_TIMEOUT_S": "5", "GRAPHSTEAD_LOG_COLOR": "false"}
 ERROR_LINE = re.compile(r"\d\d:\d\d:\d\d (error|critical)")
@@ -79,11 +80,13 @@ def fuzz(
     operation_ids: Sequence[str] = (),
     phases: Sequence[str] = PHASES,
     max_examples: int | None = None,
+    mode: str = "all",
 ) -> Outcome:
     """Run Schemathesis against a server; the report goes to a new file below `report`."""
     command = [str(COMMAND), "--config-file", str(ROOT / "schemathesis.toml"), "run"]
     command += [schema or f"{url}/openapi.json", "--url", url, "--phases", ",".join(phases)]
     command += ["--report", "ndjson", "--report-ndjson-path", str(report), "--no-color"]
+    command += ["--mode", mode]
     for operation_id in operation_ids:
         command += ["--include-operation-id", operation_id]
     if max_examples is not None:
@@ -105,7 +108,11 @@ def fuzz_all(folder: Path, operation_ids: Sequence[str]) -> Outcome:
             pool.submit(fuzz_alone, folder / f"half-{n}", operation_ids=half, phases=UNIT_PHASES)
             for n, half in enumerate(halves)
         ]
-        parts.append(pool.submit(fuzz_alone, folder / "sequences", phases=("stateful",)))
+        parts.append(
+            pool.submit(
+                fuzz_alone, folder / "sequences", phases=("stateful",), max_examples=SEQUENCES
+            )
+        )
         outcome = Outcome()
         for part in parts:
             outcome.add(part.result())

@@ -60,8 +60,17 @@ def sequences(folder: Path) -> Outcome:
         for fault in FAULTS_OF_SEQUENCES:
             report = folder / f"{fault.check}.ndjson"
             steps = [*fault.with_steps, fault.operation_id]
-            phases = ("stateful",)
-            outcome.add(fuzz(url, report, schema=PUBLISHED, operation_ids=steps, phases=phases))
+            outcome.add(
+                fuzz(
+                    url,
+                    report,
+                    schema=PUBLISHED,
+                    operation_ids=steps,
+                    phases=("stateful",),
+                    max_examples=100,
+                    mode="positive",
+                )
+            )
     return outcome
 
 
