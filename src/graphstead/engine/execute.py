@@ -25,6 +25,7 @@ from graphstead.streaming.log import EventWriter
 
 log = structlog.get_logger("graphstead.run")
 MISSING = object()
+RELEASE_AGAIN_S = 1.0
 
 
 class Limits(Protocol):
@@ -35,6 +36,9 @@ class Limits(Protocol):
 
     @property
     def default_recursion_limit(self) -> int: ...
+
+    @property
+    def bg_job_max_retries(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +94,18 @@ class Execution:
             await asyncio.shield(self._give_back())
         except Exception:  # the worker's edge: one run must never take the others down
             self._log.exception("run could not be finished")
+            await self._release()
+
+    async def _release(self) -> None:
+        """Leave the run to recovery as if this worker had died; ask until the database answers."""
+        run, clock, tries = self.run_row, self._clock, self._limits.bg_job_max_retries
+        while True:
+            try:
+                await self._storage.write(lambda tx: transitions.recover(tx, [run], clock, tries))
+                return
+            except Exception:  # the worker's edge: a database that is away comes back
+                self._log.warning("run could not be released", exc_info=True)
+                await asyncio.sleep(RELEASE_AGAIN_S)
 
     async def _run_to_the_end(self) -> None:
         last_seq = 0
@@ -97,7 +113,7 @@ class Execution:
             last_seq = await self._storage.read(lambda tx: tx.events.last_seq(self.run_row.run_id))
         self._events = EventWriter(self._storage, self._append, last_seq)
         verdict = await self._verdict()
-        outcome = await self._outcome(verdict)
+        outcome = await self._outcome_of(verdict)
         rest = await self._events.take_rest()
         run, clock = self.run_row, self._clock
         await self._storage.write(lambda tx: transitions.finish(tx, run, outcome, rest, clock))
@@ -224,6 +240,17 @@ class Execution:
             for one in values.get("__interrupt__", ()):
                 self._interrupts[one.id] = one
 
+    async def _outcome_of(self, verdict: Verdict) -> Outcome:
+        """Return the outcome; where the values have no JSON form, the error that says so."""
+        try:
+            return await self._outcome(verdict)
+        except StaleRun:
+            raise
+        except Exception as failure:  # the worker's edge: values that cannot be told end the run
+            failed = verdict if verdict.status == "error" else await self._failed(failure)
+            thread = None if self.run_row.temporary else _shown(failed, None)
+            return Outcome("error", orjson.dumps({"__error__": failed.error}), thread)
+
     async def _outcome(self, verdict: Verdict) -> Outcome:
         snapshot = None if self.run_row.temporary else await self._snapshot()
         output = self._output(verdict, snapshot)
@@ -268,7 +295,7 @@ def _saver(storage: Storage, run: RunRow) -> Saver:
 def _shown(verdict: Verdict, snapshot: StateSnapshot | None) -> ThreadOutcome:
     """Return what the thread shows after this run."""
     if snapshot is None:
-        return ThreadOutcome("error", None, verdict.error, {})
+        return ThreadOutcome("error", None, verdict.error, {}, keeps_values=True)
     status: ThreadStatus = "interrupted" if snapshot.next else "idle"
     if verdict.status in ("error", "timeout"):
         status = "error"

@@ -46,12 +46,13 @@ class StaleRun(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ThreadOutcome:
-    """What the thread shows once a run is over."""
+    """What the thread shows once a run is over; its own values where the run's cannot be told."""
 
     status: ThreadStatus
     values: Any
     error: Json | None
     interrupts: Json
+    keeps_values: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,7 +341,7 @@ def _settle_thread(tx: Tx, thread_id: str, shown: ThreadOutcome | None, now: str
     tx.threads.set_state(
         thread_id,
         status="busy" if busy else shown.status,
-        values=shown.values,
+        values=thread.values if shown.keeps_values else shown.values,
         error=shown.error,
         interrupts=shown.interrupts,
         state_updated_at=now,
