@@ -114,21 +114,21 @@ class Worker:
         while not self._stopping:
             self._wake.clear()
             try:
-                full = await self._claim()
+                if not await self._claim():
+                    await self._sleep(await self._pause_s())
             except Exception:  # the worker's edge: a database that is away comes back
                 log.exception("claiming failed")
-                full = False
-            if not full:
-                await self._sleep()
+                await self._sleep(self._limits.sweep_s)
 
-    async def _sleep(self) -> None:
-        """Wait for a bell, a free slot, the next due run, or the poll."""
+    async def _sleep(self, pause_s: float) -> None:
+        """Wait for a bell, a free slot, or until the pause is over."""
         try:
-            await asyncio.wait_for(self._wake.wait(), await self._pause_s())
+            await asyncio.wait_for(self._wake.wait(), pause_s)
         except TimeoutError:
             return
 
     async def _pause_s(self) -> float:
+        """Return how long to wait at most: until the next due run, or the poll."""
         due = await self._storage.read(lambda tx: tx.runs.next_start_ms())
         if due is None or self._free == 0:
             return self._limits.sweep_s
@@ -161,8 +161,11 @@ class Worker:
     async def _hear_cancels(self, listener: Listener) -> None:
         while True:
             await listener.wait(self._limits.sweep_s)
-            if self._running:
-                await self._stop_cancelled()
+            try:
+                if self._running:
+                    await self._stop_cancelled()
+            except Exception:  # the worker's edge: a database that is away comes back
+                log.exception("looking for cancelled runs failed")
 
     async def _stop_cancelled(self) -> None:
         """Stop what clients cancelled, and what is no longer ours: deleted, or taken over."""
