@@ -148,19 +148,29 @@ class Upkeep:
         self._storage.write_blocking(lambda tx: tx.workers.beat(row))
 
     def _sweep(self) -> None:
-        lost = self._storage.read_blocking(self._lost_runs)
-        if not lost:
+        lost, dead = self._storage.read_blocking(self._look)
+        if not lost and not dead:
             return
         clock, tries = self._clock, self._limits.bg_job_max_retries
-        count = self._storage.write_blocking(lambda tx: transitions.recover(tx, lost, clock, tries))
-        log.warning("took over runs of a dead worker", runs=count)
 
-    def _lost_runs(self, tx: Tx) -> list[RunRow]:
+        def take_over(tx: Tx) -> int:
+            count = transitions.recover(tx, lost, clock, tries)
+            for worker_id in dead:
+                tx.workers.forget(worker_id)
+            return count
+
+        log.warning("took over from a dead worker", runs=self._storage.write_blocking(take_over))
+
+    def _look(self, tx: Tx) -> tuple[list[RunRow], list[str]]:
+        """Return runs nobody carries out any more, and the workers whose process is gone."""
         lost = tx.runs.orphans(self._clock.now_ms(), AT_ONCE)
-        for worker in tx.workers.list():
-            if worker.worker_id != self._worker_id and self._storage.is_alive(worker) is False:
-                lost.extend(tx.runs.of_worker(worker.worker_id))
-        return list({run.run_id: run for run in lost}.values())
+        dead = [row.worker_id for row in tx.workers.list() if self._is_dead(row)]
+        for worker_id in dead:
+            lost.extend(tx.runs.of_worker(worker_id))
+        return list({run.run_id: run for run in lost}.values()), dead
+
+    def _is_dead(self, worker: WorkerRow) -> bool:
+        return worker.worker_id != self._worker_id and self._storage.is_alive(worker) is False
 
     def _purge(self) -> None:
         before = self._clock.now_ms() - int(self._limits.resumable_stream_ttl_s * 1000)
