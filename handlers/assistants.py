@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from graphstead.contract.answers import Reply
-from graphstead.contract.auth import Caller
 from graphstead.engine import Engine
 from graphstead.engine.callers import Asked
 
@@ -26,15 +25,10 @@ async def search_assistants_assistants_search_post(
 
 
 async def create_assistant_assistants_post(
-    *,
-    body: dict[str, Any],
-    engine: Engine,
-    caller: Caller,
-    request_id: str,
-    idempotency_key: str | None,
+    *, body: dict[str, Any], engine: Engine, asked: Asked
 ) -> Reply:
     """Create an assistant."""
-    made = await engine.assistants.create(body, Asked(caller, request_id, idempotency_key))
+    made = await engine.assistants.create(body, asked)
     return Reply(made.body, made.headers)
 
 

@@ -5,35 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 from graphstead.contract.answers import Reply
-from graphstead.contract.auth import Caller
 from graphstead.engine import Engine
 from graphstead.engine.callers import Asked
 
 
 async def create_cron_runs_crons_post(
-    *,
-    body: dict[str, Any],
-    engine: Engine,
-    caller: Caller,
-    request_id: str,
-    idempotency_key: str | None,
+    *, body: dict[str, Any], engine: Engine, asked: Asked
 ) -> Reply:
     """Schedule runs, each on a thread of its own."""
-    made = await engine.crons.create(body, Asked(caller, request_id, idempotency_key))
+    made = await engine.crons.create(body, asked)
     return Reply(made.body, made.headers)
 
 
 async def create_thread_cron_threads__thread_id__runs_crons_post(
-    *,
-    thread_id: str,
-    body: dict[str, Any],
-    engine: Engine,
-    caller: Caller,
-    request_id: str,
-    idempotency_key: str | None,
+    *, thread_id: str, body: dict[str, Any], engine: Engine, asked: Asked
 ) -> Reply:
     """Schedule runs on one thread."""
-    asked = Asked(caller, request_id, idempotency_key)
     made = await engine.crons.create(body, asked, thread_id=thread_id)
     return Reply(made.body, made.headers)
 

@@ -5,55 +5,30 @@ from __future__ import annotations
 from typing import Any
 
 from graphstead.contract.answers import EventStream, KeepAliveJson, Reply
-from graphstead.contract.auth import Caller
-from graphstead.contract.exchange import Disconnected, Headers
+from graphstead.contract.exchange import Disconnected
 from graphstead.engine import Engine
 from graphstead.engine.callers import Asked
 from graphstead.engine.runs import places, run_body
 
 
-async def run_stateless_runs_post(
-    *,
-    body: dict[str, Any],
-    engine: Engine,
-    caller: Caller,
-    request_id: str,
-    idempotency_key: str | None,
-    headers: Headers,
-) -> Reply:
+async def run_stateless_runs_post(*, body: dict[str, Any], engine: Engine, asked: Asked) -> Reply:
     """Create a background run."""
-    asked = Asked(caller, request_id, idempotency_key, headers)
     made = await engine.runs.create(body, asked)
     return Reply(run_body(made.run), places(made, stateless=True))
 
 
 async def run_batch_stateless_runs_post(
-    *,
-    body: list[dict[str, Any]],
-    engine: Engine,
-    caller: Caller,
-    request_id: str,
-    idempotency_key: str | None,
-    headers: Headers,
+    *, body: list[dict[str, Any]], engine: Engine, asked: Asked
 ) -> Reply:
     """Create runs in one transaction, in the order of the array."""
-    asked = Asked(caller, request_id, idempotency_key, headers)
     made = await engine.runs.create_batch(body, asked)
     return Reply([run_body(run) for run in made.runs], made.headers)
 
 
 async def wait_run_stateless_runs_wait_post(
-    *,
-    body: dict[str, Any],
-    engine: Engine,
-    caller: Caller,
-    request_id: str,
-    idempotency_key: str | None,
-    headers: Headers,
-    disconnected: Disconnected,
+    *, body: dict[str, Any], engine: Engine, asked: Asked, disconnected: Disconnected
 ) -> KeepAliveJson:
     """Create a run and answer with its output."""
-    asked = Asked(caller, request_id, idempotency_key, headers)
     made = await engine.runs.create(body, asked)
     leaving = body.get("on_disconnect") == "cancel"
     output = engine.streams.output(made.run, cancel_on_leave=leaving, gone=disconnected)
@@ -61,17 +36,9 @@ async def wait_run_stateless_runs_wait_post(
 
 
 async def stream_run_stateless_runs_stream_post(
-    *,
-    body: dict[str, Any],
-    engine: Engine,
-    caller: Caller,
-    request_id: str,
-    idempotency_key: str | None,
-    headers: Headers,
-    disconnected: Disconnected,
+    *, body: dict[str, Any], engine: Engine, asked: Asked, disconnected: Disconnected
 ) -> EventStream:
     """Create a run and stream its events."""
-    asked = Asked(caller, request_id, idempotency_key, headers)
     made = await engine.runs.create(body, asked)
     leaving = body.get("on_disconnect") == "cancel"
     frames = engine.streams.stream(made.run, gone=disconnected, cancel_on_leave=leaving)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from graphstead.contract.answers import EventStream, KeepAliveJson, Raw, Reply
-from graphstead.contract.auth import Caller
-from graphstead.contract.exchange import Disconnected, Headers
+from graphstead.contract.exchange import Disconnected
 from graphstead.engine import Engine
 from graphstead.engine.callers import Asked
 from graphstead.engine.runs import places, project, run_body
@@ -14,17 +13,9 @@ from graphstead.storage.rows import CancelAction
 
 
 async def create_run_threads__thread_id__runs_post(
-    *,
-    thread_id: str,
-    body: dict[str, Any],
-    engine: Engine,
-    caller: Caller,
-    request_id: str,
-    idempotency_key: str | None,
-    headers: Headers,
+    *, thread_id: str, body: dict[str, Any], engine: Engine, asked: Asked
 ) -> Reply:
     """Create a background run on a thread."""
-    asked = Asked(caller, request_id, idempotency_key, headers)
     made = await engine.runs.create(body, asked, thread_id=thread_id)
     return Reply(run_body(made.run), places(made, stateless=False))
 
@@ -34,14 +25,10 @@ async def wait_run_threads__thread_id__runs_wait_post(
     thread_id: str,
     body: dict[str, Any],
     engine: Engine,
-    caller: Caller,
-    request_id: str,
-    idempotency_key: str | None,
-    headers: Headers,
+    asked: Asked,
     disconnected: Disconnected,
 ) -> KeepAliveJson:
     """Create a run on a thread and answer with its output."""
-    asked = Asked(caller, request_id, idempotency_key, headers)
     made = await engine.runs.create(body, asked, thread_id=thread_id)
     leaving = body.get("on_disconnect") == "cancel"
     output = engine.streams.output(made.run, cancel_on_leave=leaving, gone=disconnected)
@@ -53,14 +40,10 @@ async def stream_run_threads__thread_id__runs_stream_post(
     thread_id: str,
     body: dict[str, Any],
     engine: Engine,
-    caller: Caller,
-    request_id: str,
-    idempotency_key: str | None,
-    headers: Headers,
+    asked: Asked,
     disconnected: Disconnected,
 ) -> EventStream:
     """Create a run on a thread and stream its events."""
-    asked = Asked(caller, request_id, idempotency_key, headers)
     made = await engine.runs.create(body, asked, thread_id=thread_id)
     leaving = body.get("on_disconnect") == "cancel"
     frames = engine.streams.stream(made.run, gone=disconnected, cancel_on_leave=leaving)

@@ -5,21 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from graphstead.contract.answers import EventStream, Raw, Reply
-from graphstead.contract.auth import Caller
 from graphstead.engine import Engine
 from graphstead.engine.callers import Asked
 
 
 async def create_thread_threads_post(
-    *,
-    body: dict[str, Any],
-    engine: Engine,
-    caller: Caller,
-    request_id: str,
-    idempotency_key: str | None,
+    *, body: dict[str, Any], engine: Engine, asked: Asked
 ) -> Reply:
     """Create a thread."""
-    made = await engine.threads.create(body, Asked(caller, request_id, idempotency_key))
+    made = await engine.threads.create(body, asked)
     return Reply(made.body, made.headers)
 
 
@@ -91,12 +85,7 @@ async def update_thread_state_threads__thread_id__state_post(
 
 
 async def get_thread_state_at_checkpoint_threads__thread_id__state__checkpoint_id__get(
-    *,
-    thread_id: str,
-    checkpoint_id: str,
-    subgraphs: bool,
-    select: list[str] | None,
-    engine: Engine,
+    *, thread_id: str, checkpoint_id: str, subgraphs: bool, select: list[str] | None, engine: Engine
 ) -> Raw:
     """Get the state at a checkpoint."""
     point = {"checkpoint_id": checkpoint_id}

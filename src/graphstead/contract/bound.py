@@ -80,7 +80,7 @@ class ContractASGIApp(AsyncASGIApp):  # type: ignore[misc]
 def bind(operation: Operation, handler: Handler, engine: Any, answer: Answerer) -> ASGIApp:
     """Return an application that calls the handler with exactly the arguments it takes."""
     taken = inspect.signature(handler).parameters
-    injected = {"caller", "disconnected", "engine", "headers", "request_id"} & taken.keys()
+    injected = {"asked", "caller", "disconnected", "engine", "request_id"} & taken.keys()
     wanted = tuple(taken.keys() - injected)
     fixed = {"engine": engine} if "engine" in injected else {}
     per_request = bool(injected - {"engine"})

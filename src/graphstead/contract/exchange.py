@@ -89,6 +89,17 @@ class Exchange:
         self.ignored: tuple[str, ...] = ()
         self.disconnected: Disconnected | None = None
 
+    @property
+    def idempotency_key(self) -> str | None:
+        """Return the Idempotency-Key of an operation that declares it."""
+        key: str | None = self.arguments.get("idempotency_key")
+        return key
+
+    @property
+    def asked(self) -> Exchange:
+        """Return what a handler names `asked`: the request as the engine's `Asked`."""
+        return self
+
 
 def exchange_of(scope: Scope | MutableMapping[str, Any]) -> Exchange:
     """Return the exchange that the outermost layer put into the scope."""

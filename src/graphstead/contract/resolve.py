@@ -20,7 +20,7 @@ from graphstead.problems import NotImplementedYet
 
 __all__ = ["INJECTED", "SERVED_HERE", "HandlerResolver", "module_name"]
 
-INJECTED = frozenset({"body", "caller", "disconnected", "engine", "headers", "request_id"})
+INJECTED = frozenset({"asked", "body", "caller", "disconnected", "engine", "request_id"})
 SERVED_HERE = frozenset({"/docs", "/openapi.json"})
 
 

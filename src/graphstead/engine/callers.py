@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 
@@ -23,14 +22,20 @@ class Caller(Protocol):
     def extras(self) -> Mapping[str, Any]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """Who asks, under which request id, the key that makes it happen once, and the headers."""
+class Asked(Protocol):
+    """A request: who asks, under which id, the key that makes it happen once, its headers."""
 
-    caller: Caller
-    request_id: str
-    idempotency_key: str | None = None
-    headers: Sequence[tuple[bytes, bytes]] = ()
+    @property
+    def caller(self) -> Caller: ...
+
+    @property
+    def request_id(self) -> str: ...
+
+    @property
+    def idempotency_key(self) -> str | None: ...
+
+    @property
+    def headers(self) -> Sequence[tuple[bytes, bytes]]: ...
 
 
 def user_of(caller: Caller) -> dict[str, Any] | None:
