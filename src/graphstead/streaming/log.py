@@ -71,13 +71,11 @@ class EventWriter:
 
     async def take_rest(self) -> list[EventRow]:
         """Wait for what is under way and hand over what is not yet stored."""
-        if self._flush is not None:
-            rows, self._waiting = self._waiting, []
-            await asyncio.wait([self._flush])
-            flush, self._flush = self._flush, None
-            flush.result()
-            return rows
         rows, self._waiting = self._waiting, []
+        flush, self._flush = self._flush, None
+        if flush is not None:
+            await asyncio.wait([flush])
+            flush.result()
         return rows
 
 
