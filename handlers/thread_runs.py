@@ -8,7 +8,8 @@ from graphstead.contract.answers import EventStream, KeepAliveJson, Raw, Reply
 from graphstead.contract.exchange import Disconnected
 from graphstead.engine import Engine
 from graphstead.engine.callers import Asked
-from graphstead.engine.runs import places, project, run_body
+from graphstead.engine.pages import project
+from graphstead.engine.runs import places, run_body
 from graphstead.storage.rows import CancelAction
 
 

@@ -11,30 +11,14 @@ from graphstead.engine import assistant_rows
 from graphstead.engine.assistant_graphs import AssistantGraphs
 from graphstead.engine.callers import Asked
 from graphstead.engine.clock import Clock, as_uuid, system_assistant_id, wire_time
+from graphstead.engine.pages import Found, found, page_of, project
 from graphstead.engine.replays import Once
 from graphstead.graphs.host import GraphHost
 from graphstead.problems import GraphNotFound, NotFound
 from graphstead.storage.base import Storage, Tx
-from graphstead.storage.rows import AssistantFilter, AssistantRow, Json, Page
+from graphstead.storage.rows import AssistantFilter, AssistantRow, Json
 
 THREADS_AT_ONCE = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """One page of a search: rows in wire form, the true total, the next offset if there is more."""
-
-    rows: list[Json]
-    total: int
-    next_offset: int | None
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """Return the pagination headers."""
-        headers = {"x-pagination-total": str(self.total)}
-        if self.next_offset is not None:
-            headers["x-pagination-next"] = str(self.next_offset)
-        return headers
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +95,7 @@ class Assistants:
         def insert(tx: Tx) -> Json:
             return assistant_body(assistant_rows.insert(tx, row, keep=keep))
 
-        made = await self._storage.write(lambda tx: once.act(tx, insert, _as_it_is, _as_it_is))
+        made = await self._storage.write(lambda tx: once.answer(tx, insert))
         return Created(made, once.headers)
 
     async def patch(self, assistant_id: str, body: Mapping[str, Any]) -> Json:
@@ -182,8 +166,8 @@ class Assistants:
         rows, total = await self._storage.read(
             lambda tx: (tx.assistants.search(match, page), tx.assistants.count(match))
         )
-        chosen = frozenset(body.get("select") or ())
-        return found([_selected(assistant_body(row), chosen) for row in rows], total, page)
+        shown = [project(assistant_body(row), body.get("select")) for row in rows]
+        return found(shown, total, page)
 
     def _match(self, body: Mapping[str, Any]) -> AssistantFilter:
         return AssistantFilter(
@@ -197,26 +181,6 @@ class Assistants:
             known = ", ".join(repr(name) for name in sorted(self._graphs.ids))
             raise NotFound(f"Graph '{graph_id}' not found. Expected one of: [{known}]")
         return graph_id
-
-
-def found(rows: list[Json], total: int, page: Page) -> Found:
-    """Put a page together."""
-    end = page.offset + len(rows)
-    return Found(rows, total, end if end < total else None)
-
-
-def page_of(body: Mapping[str, Any]) -> Page:
-    """Read limit, offset and sorting of a search body."""
-    return Page(
-        limit=body.get("limit", 10),
-        offset=body.get("offset", 0),
-        sort_by=body.get("sort_by") or "created_at",
-        descending=(body.get("sort_order") or "desc") == "desc",
-    )
-
-
-def _selected(body: Json, chosen: frozenset[str]) -> Json:
-    return {key: value for key, value in body.items() if key in chosen} if chosen else body
 
 
 def assistant_body(row: AssistantRow) -> Json:
@@ -238,8 +202,4 @@ def assistant_body(row: AssistantRow) -> Json:
 def _version_body(row: AssistantRow) -> Json:
     body = assistant_body(row)
     del body["updated_at"]
-    return body
-
-
-def _as_it_is(body: Json) -> Json:
     return body

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from graphstead.engine import cron_rows, outbox
-from graphstead.engine.assistants import Assistants, Created, Found, found, page_of
+from graphstead.engine.assistants import Assistants, Created
 from graphstead.engine.callers import Asked
 from graphstead.engine.clock import Clock, as_uuid
 from graphstead.engine.cron_rows import cron_body
+from graphstead.engine.pages import Found, found, page_of, project
 from graphstead.engine.replays import Once
-from graphstead.engine.runs import project
 from graphstead.graphs.webhooks import WebhookRules
 from graphstead.problems import AssistantNotFound, CronNotFound, ThreadNotFound
 from graphstead.storage.base import Storage, Tx
@@ -48,7 +48,7 @@ class Crons:
         scope = f"crons {row.thread_id or ''} {asked.caller.identity}"
         once = Once(scope, asked.idempotency_key, body, self._clock)
         made = await self._storage.write(
-            lambda tx: once.act(tx, lambda tx: cron_body(_insert(tx, row)), _as_it_is, _as_it_is)
+            lambda tx: once.answer(tx, lambda tx: cron_body(_insert(tx, row)))
         )
         return Created(made, once.headers)
 
@@ -113,7 +113,3 @@ def _existing(tx: Tx, cron_id: str) -> CronRow:
     if row is None:
         raise CronNotFound(cron_id)
     return row
-
-
-def _as_it_is(body: Json) -> Json:
-    return body

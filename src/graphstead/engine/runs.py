@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -173,12 +173,6 @@ def run_body(run: RunRow) -> Json:
         "updated_at": run.updated_at,
         "langsmith_session_name": None,
     }
-
-
-def project(body: Json, select: Iterable[str] | None) -> Json:
-    """Keep the selected members; all of them where none is selected."""
-    chosen = frozenset(select or ())
-    return {key: value for key, value in body.items() if key in chosen} if chosen else body
 
 
 def _encode(runs: list[RunRow]) -> list[Json]:

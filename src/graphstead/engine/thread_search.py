@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from graphstead.engine.assistants import page_of
+from graphstead.engine.pages import page_of
 from graphstead.engine.thread_rows import thread_body
 from graphstead.storage.rows import Json, Page, ThreadFilter, ThreadRow
 

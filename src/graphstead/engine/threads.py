@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from graphstead.engine import thread_life, thread_rows
-from graphstead.engine.assistants import Found, found
 from graphstead.engine.callers import Asked
 from graphstead.engine.checkpoints import Saver
 from graphstead.engine.clock import Clock
+from graphstead.engine.pages import Found, found
 from graphstead.engine.replays import Once
 from graphstead.engine.thread_rows import thread_body
 from graphstead.engine.thread_search import filter_of, found_body, thread_page
@@ -54,12 +54,10 @@ class Threads:
         """
         work = await self._creation(body)
         once = Once(f"threads {asked.caller.identity}", asked.idempotency_key, body, self._clock)
-
-        def act(tx: Tx) -> Json:
-            made: Json = once.act(tx, lambda tx: thread_body(work(tx)), _as_it_is, _as_it_is)
-            return made
-
-        return Created(await self._storage.write(act), once.headers)
+        made = await self._storage.write(
+            lambda tx: once.answer(tx, lambda tx: thread_body(work(tx)))
+        )
+        return Created(made, once.headers)
 
     async def _creation(self, body: Mapping[str, Any]) -> Callable[[Tx], ThreadRow]:
         row = thread_rows.new_row(body, self._clock, self._ttl)
@@ -128,10 +126,6 @@ class Threads:
             return tx.checkpoints.usage(thread_id)
 
         return usage_body(thread_id, await self._storage.read(measured))
-
-
-def _as_it_is(body: Json) -> Json:
-    return body
 
 
 def usage_body(thread_id: str, usage: ThreadUsage) -> Json:
