@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import orjson
 
 from graphstead.engine.a2a.cards import HISTORY_SCOPE_HEADER, Profile, card, profile_of
-from graphstead.engine.a2a.conversations import Conversations
+from graphstead.engine.a2a.conversations import Conversations, Started
 from graphstead.engine.a2a.dialects import METHODS, Act, Dialect, Method, plain_state
 from graphstead.engine.a2a.faults import (
     CONTENT_TYPE,
@@ -161,41 +161,45 @@ class A2A:
             raise invalid(problem.detail) from problem
 
     async def _send(self, call: Call) -> Answer:
-        task, wishes, sent = await self._started(call)
+        sent, wishes = self._read(call)
+        started = await self._start(call, sent)
         if sent.waits:
-            return self._ended(call, task, wishes)
-        return _ready(call.result(call.dialect.sent(await self._fresh(task, wishes, sent))))
+            return self._ended(call, started.task, wishes)
+        body = await self._first(started, sent, wishes)
+        return _ready(call.result(call.dialect.sent(body)))
 
-    async def _fresh(self, task: Task, wishes: Wishes, sent: Sent) -> Json:
-        """Return a task that was just begun: submitted, its message at the end of its history."""
-        body = await self._body(task, wishes)
-        if not task.live:
-            return body
-        began = task.run.run_id == task.begun.run_id
-        body["status"] = {
-            "state": "submitted" if began else "working",
-            "timestamp": task.run.created_at,
-        }
-        said = {message["messageId"] for message in body.get("history", ())}
-        if wishes.history_length != 0 and sent.message_id not in said:
-            body["history"] = [*body["history"], sent.as_message(task.place)]
-        return body
-
-    async def _started(self, call: Call) -> tuple[Task, Wishes, Sent]:
-        """Start the run that a message asks for; tell what is wished of the answer."""
-        own_modes = profile_of(call.assistant, None).own_input_modes
-        sent = read_sent(call.params, own_modes)
+    def _read(self, call: Call) -> tuple[Sent, Wishes]:
+        """Read a message and what is wished of the answer. Raises Fault."""
+        sent = read_sent(call.params, profile_of(call.assistant, None).own_input_modes)
         wishes = call.wishes(accepted=sent.accepted, history_length=sent.history_length)
         if not wishes.takes_something:
             taken = ", ".join(sorted(sent.accepted))
             raise Fault(CONTENT_TYPE, f"Nothing here is answered as {taken}")
+        return sent, wishes
+
+    async def _start(self, call: Call, sent: Sent) -> Started:
+        """Start the run that a message asks for, once."""
         if sent.task_id is not None:
             task = await self._tasks.find(sent.task_id, call.assistant_id, call.asked)
-            task = await self._conversations.resume(task, sent, call.asked)
-        else:
-            keys = (await self._profile(call.assistant)).keys if sent.said else ()
-            task = await self._conversations.begin(call.assistant, sent, keys, call.asked)
-        return task, wishes, sent
+            return await self._conversations.resume(task, sent, call.asked)
+        keys = (await self._profile(call.assistant)).keys if sent.said else ()
+        return await self._conversations.begin(call.assistant, sent, keys, call.asked)
+
+    async def _first(self, started: Started, sent: Sent, wishes: Wishes) -> Json:
+        """Return the task as it is told at first: submitted, or as it stands if that was before."""
+        task = started.task
+        if not started.fresh:
+            return await self._body(task, wishes)
+        began = task.run.run_id == task.begun.run_id
+        state = "submitted" if began else "working"
+        body: Json = {
+            "id": task.task_id,
+            "contextId": task.begun.thread_id,
+            "status": {"state": state, "timestamp": task.run.created_at},
+        }
+        if wishes.history_length != 0:
+            body["history"] = [sent.as_message(task.place)]
+        return body
 
     async def _ended(self, call: Call, task: Task, wishes: Wishes) -> bytes:
         """Wait for the end of a task's run and return the answer to the message."""
@@ -210,8 +214,10 @@ class A2A:
         return task_body(task, await self._tasks.outcome(task), wishes)
 
     async def _stream(self, call: Call) -> Answer:
-        task, wishes, sent = await self._started(call)
-        return self._followed(call, task, wishes, await self._fresh(task, wishes, sent))
+        sent, wishes = self._read(call)
+        started = await self._start(call, sent)
+        body = await self._first(started, sent, wishes)
+        return self._followed(call, started.task, wishes, body)
 
     async def _subscribe(self, call: Call) -> Answer:
         task = await self._asked_task(call)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -24,7 +25,15 @@ from graphstead.engine.transitions import FINAL
 from graphstead.storage.base import Tx
 from graphstead.storage.rows import Json
 
-__all__ = ["Conversations"]
+__all__ = ["Conversations", "Started"]
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The task of a message; `fresh` where this request has made its run, not one before it."""
+
+    task: Task
+    fresh: bool
 
 
 class Conversations:
@@ -35,7 +44,9 @@ class Conversations:
         self._tasks = tasks
         self._clock = clock
 
-    async def begin(self, assistant: Json, sent: Sent, keys: Sequence[str], asked: Asked) -> Task:
+    async def begin(
+        self, assistant: Json, sent: Sent, keys: Sequence[str], asked: Asked
+    ) -> Started:
         """Start a new task on the message's context, or on a new one.
 
         Raises Fault, and whatever creating a run raises.
@@ -53,7 +64,7 @@ class Conversations:
         terms = Terms(f"a2a {assistant_id} {sent.context_id or ''}", key, holds)
         return await self._start(body, terms, sent.context_id or self._clock.new_id(), asked)
 
-    async def resume(self, task: Task, sent: Sent, asked: Asked) -> Task:
+    async def resume(self, task: Task, sent: Sent, asked: Asked) -> Started:
         """Go on with a task that asks. Raises Fault where it asks for nothing."""
         thread_id = task.begun.thread_id
         if sent.context_id not in (None, thread_id):
@@ -65,10 +76,11 @@ class Conversations:
         terms = Terms(f"a2a {assistant_id} {thread_id}", sent.message_id, partial(_asks, task))
         return await self._start(body, terms, thread_id, asked)
 
-    async def _start(self, body: Json, terms: Terms, thread_id: str, asked: Asked) -> Task:
+    async def _start(self, body: Json, terms: Terms, thread_id: str, asked: Asked) -> Started:
         made = await self._runs.create(body, asked, thread_id=thread_id, terms=terms)
         run = made.run
-        return await self._tasks.find(task_id_of(run), run.assistant_id, asked)
+        task = await self._tasks.find(task_id_of(run), run.assistant_id, asked)
+        return Started(task, fresh=not made.headers)
 
 
 def _body(assistant_id: str, sent: Sent) -> Json:
