@@ -102,6 +102,8 @@ TASK = f"{uuid4()}:{uuid4()}"
         ("chat", "tasks/pushNotificationConfig/set", {}, -32003, "Push"),
         ("chat", "ListTasks", {"pageSize": 101}, -32602, "pageSize"),
         ("chat", "ListTasks", {"pageToken": "x"}, -32602, "pageToken"),
+        ("chat", "ListTasks", {"statusTimestampAfter": "yesterday"}, -32602, "date-time"),
+        ("chat", "ListTasks", {"statusTimestampAfter": "2016-12-31T23:59:60Z"}, -32602, "instant"),
         ("echo", "message/send", message(text("a")), -32602, "message, reply"),
         ("nope", "message/send", message(text("a")), -32602, "nope"),
         (str(uuid4()), "tasks/get", {"id": TASK}, -32602, "not found"),

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
-import orjson
-
-from graphstead.engine.a2a.cards import HISTORY_SCOPE_HEADER, Profile, card, profile_of
+from graphstead.engine.a2a.calls import Call, check_accept, check_version, ready, refused
+from graphstead.engine.a2a.cards import Profile, card, profile_of
 from graphstead.engine.a2a.conversations import Conversations, Started
-from graphstead.engine.a2a.dialects import METHODS, Act, Dialect, Method, plain_state
+from graphstead.engine.a2a.dialects import METHODS, Act
 from graphstead.engine.a2a.faults import (
     CONTENT_TYPE,
     INVALID_PARAMS,
@@ -19,12 +16,11 @@ from graphstead.engine.a2a.faults import (
     NO_PUSH,
     NOT_CANCELABLE,
     UNSUPPORTED,
-    VERSION,
     Fault,
-    fault_of,
     invalid,
     is_for_http,
 )
+from graphstead.engine.a2a.listing import Listing
 from graphstead.engine.a2a.messages import Sent, read_sent
 from graphstead.engine.a2a.tasks import ASKING, Task, Tasks
 from graphstead.engine.a2a.telling import Wishes, task_body
@@ -43,38 +39,6 @@ from graphstead.streaming.log import await_end, follow
 __all__ = ["A2A"]
 
 Answer: TypeAlias = Awaitable[bytes] | AsyncIterator[bytes]
-JSON = "application/json"
-EVENTS = "text/event-stream"
-PAGE_SIZE = 50
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One JSON-RPC request to one assistant."""
-
-    method: Method
-    request_id: Any
-    params: Mapping[str, Any]
-    assistant: Json
-    asked: Asked
-
-    @property
-    def assistant_id(self) -> str:
-        return str(self.assistant["assistant_id"])
-
-    @property
-    def dialect(self) -> Dialect:
-        return self.method.dialect
-
-    def result(self, result: Any) -> bytes:
-        """Return the answer's envelope around a result."""
-        return _envelope(self.request_id, "result", result)
-
-    def wishes(self, **others: Any) -> Wishes:
-        """Return what the parameters and headers say about how much is to be told."""
-        scope = _header(self.asked, HISTORY_SCOPE_HEADER)
-        length = self.params.get("historyLength")
-        return Wishes(**{"history_length": length, "whole_context": scope != "task", **others})
 
 
 class A2A:
@@ -98,6 +62,7 @@ class A2A:
         self._heartbeat_s = heartbeat_s
         self._default_assistant_id = default_assistant_id
         self._tasks = Tasks(storage, threads, runs)
+        self._listing = Listing(self._tasks)
         self._conversations = Conversations(runs, self._tasks, clock)
         self._acts: Mapping[Act, Callable[[Call], Awaitable[Answer]]] = {
             Act.SEND: self._send,
@@ -140,10 +105,10 @@ class A2A:
         takes no answer, Unauthorized, Forbidden and Unavailable.
         """
         method = METHODS.get(request["method"])
-        _check_accept(asked, method)
+        check_accept(asked, method)
         request_id = request["id"]
         try:
-            _check_version(asked)
+            check_version(asked)
             if method is None:
                 raise Fault(METHOD_NOT_FOUND, f"Method not found: {request['method']}")
             assistant = await self._assistant(assistant_id)
@@ -152,7 +117,7 @@ class A2A:
         except (Fault, Problem) as failure:
             if isinstance(failure, Problem) and is_for_http(failure):
                 raise
-            return _ready(_refused(request_id, failure))
+            return ready(refused(request_id, failure))
 
     async def _assistant(self, assistant_id: str) -> Json:
         try:
@@ -166,7 +131,7 @@ class A2A:
         if sent.waits:
             return self._ended(call, started.task, wishes)
         body = await self._first(started, sent, wishes)
-        return _ready(call.result(call.dialect.sent(body)))
+        return ready(call.result(call.dialect.sent(body)))
 
     def _read(self, call: Call) -> tuple[Sent, Wishes]:
         """Read a message and what is wished of the answer. Raises Fault."""
@@ -208,7 +173,7 @@ class A2A:
             task = await self._tasks.find(task.task_id, call.assistant_id, call.asked)
             return call.result(call.dialect.sent(await self._body(task, wishes)))
         except (Fault, Problem) as failure:
-            return _refused(call.request_id, failure)
+            return refused(call.request_id, failure)
 
     async def _body(self, task: Task, wishes: Wishes) -> Json:
         return task_body(task, await self._tasks.outcome(task), wishes)
@@ -255,7 +220,7 @@ class A2A:
 
     async def _get(self, call: Call) -> Answer:
         task = await self._asked_task(call)
-        return _ready(call.result(call.dialect.task(await self._body(task, call.wishes()))))
+        return ready(call.result(call.dialect.task(await self._body(task, call.wishes()))))
 
     async def _cancel(self, call: Call) -> Answer:
         task = await self._asked_task(call)
@@ -276,49 +241,13 @@ class A2A:
                 raise _not_cancelable(task)
             return call.result(call.dialect.task(await self._body(task, call.wishes())))
         except (Fault, Problem) as failure:
-            return _refused(call.request_id, failure)
+            return refused(call.request_id, failure)
 
     async def _list(self, call: Call) -> Answer:
-        params = call.params
-        size, offset = params.get("pageSize") or PAGE_SIZE, _offset(params.get("pageToken"))
-        tasks, left = await self._matching(call)
-        wishes = call.wishes(artifacts=bool(params.get("includeArtifacts")))
-        page = [await self._listed(call, task, wishes) for task in tasks[offset : offset + size]]
-        following = offset + size
-        result = {
-            "tasks": [body for body in page if body is not None],
-            "totalSize": len(tasks) + left,
-            "pageSize": size,
-            "nextPageToken": str(following) if following < len(tasks) else "",
-        }
-        return _ready(call.result(result))
-
-    async def _matching(self, call: Call) -> tuple[list[Task], int]:
-        """Return the tasks that are asked for, and how many contexts nobody has looked at."""
-        params = call.params
-        context_id = params.get("contextId") or None
-        if context_id is not None and as_uuid(context_id) is None:
-            raise invalid(f"params.contextId: {context_id!r} is not a UUID, as contexts here are")
-        tasks, left = await self._tasks.all(call.assistant_id, context_id, call.asked)
-        state, after = params.get("status"), params.get("statusTimestampAfter")
-        if state in (None, "", "TASK_STATE_UNSPECIFIED") and not after:
-            return tasks, left
-        wanted = None if state in (None, "", "TASK_STATE_UNSPECIFIED") else plain_state(state)
-        since = _instant(after)
-        return [
-            task for task in tasks if wanted in (None, task.state) and task.run.updated_at >= since
-        ], 0
-
-    async def _listed(self, call: Call, task: Task, wishes: Wishes) -> Json | None:
-        """Return a listed task, None where it has been deleted since."""
-        try:
-            task = await self._tasks.find(task.task_id, call.assistant_id, call.asked)
-        except Fault:
-            return None
-        return call.dialect.task(await self._body(task, wishes))
+        return ready(call.result(await self._listing.page(call)))
 
     async def _extended_card(self, call: Call) -> Answer:
-        return _ready(call.result(await self._card(call.assistant, call.asked)))
+        return ready(call.result(await self._card(call.assistant, call.asked)))
 
     async def _push(self, call: Call) -> Answer:
         raise Fault(NO_PUSH, "Push notifications are not supported; stream, subscribe or ask again")
@@ -328,59 +257,3 @@ def _not_cancelable(task: Task) -> Fault:
     return Fault(
         NOT_CANCELABLE, f"Task {task.task_id} is {task.state}: nothing runs to be cancelled"
     )
-
-
-def _envelope(request_id: Any, member: str, value: Any) -> bytes:
-    return orjson.dumps({"jsonrpc": "2.0", "id": request_id, member: value})
-
-
-def _refused(request_id: Any, failure: Fault | Problem) -> bytes:
-    fault = fault_of(failure) if isinstance(failure, Problem) else failure
-    return _envelope(request_id, "error", fault.to_body())
-
-
-async def _ready(content: bytes) -> bytes:
-    return content
-
-
-def _offset(token: Any) -> int:
-    if not token:
-        return 0
-    if not str(token).isdecimal():
-        raise invalid("params.pageToken: expected the nextPageToken of an earlier page")
-    return int(token)
-
-
-def _instant(text: Any) -> str:
-    """Return an instant in the form that rows have; the contract has checked that it is one."""
-    if not text:
-        return ""
-    return datetime.fromisoformat(text).astimezone(UTC).isoformat(timespec="microseconds")
-
-
-def _header(asked: Asked, name: bytes) -> str | None:
-    for key, value in asked.headers:
-        if key == name:
-            return value.decode("latin-1").strip()
-    return None
-
-
-def _check_version(asked: Asked) -> None:
-    version = _header(asked, b"a2a-version")
-    if version and version.partition(".")[0] not in ("0", "1"):
-        raise Fault(VERSION, f"A2A {version} is not spoken here; send 1.0 or 0.3")
-
-
-def _check_accept(asked: Asked, method: Method | None) -> None:
-    """Refuse a client that cannot read the answer (measured on 0.16.7)."""
-    accept = _header(asked, b"accept")
-    if accept is None:
-        return
-    taken = {part.partition(";")[0].strip().lower() for part in accept.split(",")}
-    wanted = EVENTS if method is not None and method.streams else JSON
-    family = f"{wanted.partition('/')[0]}/*"
-    if method is None and EVENTS in taken:
-        return
-    if taken.isdisjoint((wanted, family, "*/*")):
-        streaming = " for streaming" if wanted == EVENTS else ""
-        raise TransportRefused(f"Accept header must include {wanted}{streaming}")
