@@ -19,6 +19,7 @@ __all__ = [
     "Profile",
     "Result",
     "Verdict",
+    "Wanted",
     "check",
     "expect",
     "same",
@@ -26,6 +27,7 @@ __all__ = [
 
 Profile: TypeAlias = Literal["core", "full"]
 Act: TypeAlias = "Callable[[Actor], None]"
+Wanted: TypeAlias = Callable[[str, str], bool]
 SHOWN = 160
 
 

@@ -152,15 +152,11 @@ def _by_document(
         tour(Actor(client, cast, plan.timeout_s), contract.operations)
         asked = [*client.exchanges, *exchanges]
         if plan.wants_some("contract"):
-            yield from _wanted(plan, contract.results(asked))
+            yield from contract.results(asked, plan.wants)
         if plan.wants_some("refusals"):
-            yield from _wanted(plan, refusals(client, contract, asked))
+            yield from refusals(client, contract, asked, plan.wants)
     finally:
         client.clean_up()
-
-
-def _wanted(plan: Plan, results: Iterator[Result]) -> Iterator[Result]:
-    return (one for one in results if plan.wants(one.group, one.name))
 
 
 def _player(
@@ -193,6 +189,8 @@ def _judged(one: Check, on: Actor) -> tuple[Verdict, tuple[str, ...]]:
         return Verdict.FAIL, (str(why),)
     except httpx.HTTPError as error:
         return Verdict.FAIL, (f"no answer: {type(error).__name__}: {error}",)
-    except (LookupError, TypeError, ValueError, AttributeError) as error:
-        return Verdict.FAIL, (f"the answer is not as expected: {type(error).__name__}: {error}",)
+    except LookupError as error:
+        return Verdict.FAIL, (f"an answer lacks {error}",)
+    except (TypeError, ValueError, AttributeError) as error:
+        return Verdict.FAIL, (f"an answer is not as expected: {type(error).__name__}: {error}",)
     return Verdict.PASS, ()

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
-from graphstead.conformance.checking import Profile, Result, Verdict
+from graphstead.conformance.checking import Profile, Result, Verdict, Wanted
 from graphstead.conformance.exchange import Exchange
 from graphstead.conformance.judge import Judge
 from graphstead.conformance.operations import Described, Operations, for_server
@@ -69,20 +69,22 @@ class Contract:
     def _faults_of_events(self, one: Described, exchange: Exchange) -> list[str]:
         if not self.events.streams(one.operation_id):
             return []
+        events = exchange.events() if self.profile == "full" else exchange.told()
         return [
             fault
-            for event in exchange.events()
+            for event in events
             for fault in self.events.check(one.operation_id, event.name, event.data)
         ]
 
-    def results(self, exchanges: Iterable[Exchange]) -> Iterator[Result]:
-        """Yield a result for each operation, from all that was asked of it."""
+    def results(self, exchanges: Iterable[Exchange], wanted: Wanted) -> Iterator[Result]:
+        """Yield a result for each wanted operation, from all that was asked of it."""
         asked: dict[str, list[Exchange]] = defaultdict(list)
         for exchange in exchanges:
             if (one := self.operation_of(exchange)) is not None:
                 asked[one.label].append(exchange)
         for one in self.operations.judged:
-            yield self._result(one, _varied(asked[one.label]))
+            if wanted(GROUP, one.label):
+                yield self._result(one, _varied(asked[one.label]))
 
     def _result(self, one: Described, asked: list[Exchange]) -> Result:
         sentence = "Accepts what its contract allows, and answers as it says."

@@ -12,6 +12,7 @@ __all__ = ["Event", "Exchange", "events_in"]
 
 EVENT_STREAM = "text/event-stream"
 DEFAULT_EVENT = "message"
+END = "end"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,10 @@ class Exchange:
     def events(self) -> list[Event]:
         """Return the whole events of the answer."""
         return list(events_in(self.body))
+
+    def told(self) -> list[Event]:
+        """Return its events less `end`, which some servers send last and clients know."""
+        return [event for event in events_in(self.body) if event.name != END]
 
 
 def events_in(content: bytes) -> Iterator[Event]:

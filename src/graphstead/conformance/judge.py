@@ -19,6 +19,7 @@ from werkzeug.datastructures import Headers, ImmutableMultiDict
 __all__ = ["Judge", "Recorded"]
 
 EVENT_STREAM = "text/event-stream"
+SHOWN, HEAD = 220, 80
 
 
 class Recorded(Protocol):
@@ -136,5 +137,12 @@ def _causes(error: BaseException | None) -> Iterator[str]:
 
 
 def _placed(error: Any) -> str:
-    where = ".".join(map(str, error.absolute_path)) or "the body"
-    return f"{where}: {error.message}"
+    """Say what is wrong where; of alternatives the one in which the fault lies deepest."""
+    nearest = error
+    while nearest.context:
+        nearest = max(nearest.context, key=lambda inner: len(inner.absolute_path))
+    where = ".".join(map(str, nearest.absolute_path)) or "the body"
+    message = nearest.message
+    if len(message) > SHOWN:
+        message = f"{message[:HEAD]} … {message[HEAD - SHOWN :]}"
+    return f"{where}: {message}"

@@ -22,9 +22,11 @@ JSON = "application/json"
 # Keeps, in a copy that was relaxed, the statuses that the document itself declares.
 DECLARED = "x-declared-statuses"
 # Of these no client of the Agent Server API depends on a server having them.
-OPTIONAL = re.compile(r"^/(a2a|mcp|ui|metrics|\.well-known)\b|/commands$|/stream/events$|^/$")
+OPTIONAL = re.compile(r"^/(a2a|mcp|ui|metrics|\.well-known)\b|/commands$|/stream/events$")
 # Beyond the document of the reference server: judged in the profile `full` alone.
-OURS = re.compile(r"^/(docs|skills|llms|openapi\.json)|^/runs/\{run_id\}/stream$")
+OURS = re.compile(r"^/(docs|skills|llms|openapi\.json|$)|^/runs/\{run_id\}/stream$")
+# Members that only this project requires of an answer.
+ASKED_BY_US = {"Checkpoint": {"checkpoint_ns"}}
 
 
 @dataclass(frozen=True)
@@ -130,6 +132,10 @@ def for_server(document: Document, base_url: str, profile: Profile) -> Document:
     copied: Document = copy.deepcopy(document)
     copied["servers"] = [{"url": base_url if urlsplit(base_url).path else f"{base_url}/"}]
     if profile == "core":
+        schemas = copied.get("components", {}).get("schemas", {})
+        for name in ASKED_BY_US.keys() & schemas.keys():
+            required = schemas[name].get("required", [])
+            schemas[name]["required"] = [one for one in required if one not in ASKED_BY_US[name]]
         for one in placed_operations(copied):
             _relax(one.place.value)
     for one in placed_operations(copied):

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, quote, urlsplit
 import httpx
 import orjson
 
-from graphstead.conformance.checking import Result, Verdict
+from graphstead.conformance.checking import Result, Verdict, Wanted
 from graphstead.conformance.client import Client
 from graphstead.conformance.contract_checks import Contract
 from graphstead.conformance.exchange import Exchange
@@ -48,12 +48,14 @@ class Probe:
     status: int | None = None
 
 
-def refusals(client: Client, contract: Contract, asked: Iterable[Exchange]) -> Iterator[Result]:
-    """Yield a result for each operation that was accepted before; `asked` are those requests."""
+def refusals(
+    client: Client, contract: Contract, asked: Iterable[Exchange], wanted: Wanted
+) -> Iterator[Result]:
+    """Yield a result for each wanted operation that was accepted before, as `asked` shows."""
     schemas = schemas_for(contract.document)
     accepted = _accepted(contract, asked)
     for one in contract.operations.judged:
-        if one.label in accepted:
+        if one.label in accepted and wanted(GROUP, one.label):
             probes = list(_probes(one, accepted[one.label], contract, schemas))
             yield _tried(client, contract, one, probes[:MOST_PROBES])
 
@@ -156,7 +158,7 @@ def _of_the_path(one: Described, sound: Exchange, query: Mapping[str, str]) -> I
     malformed = PARAMETER.sub(lambda match: quote("no id!"), one.path)
     if "404" in one.statuses:
         yield Probe("an unknown id", one.method, unknown, content, query)
-    yield Probe("a malformed id", one.method, malformed, content, query)
+    yield Probe("a malformed id", one.method, malformed, content, query, for_all=False)
 
 
 def _of_the_query(
@@ -216,4 +218,4 @@ def _of_the_method(one: Described, path: str, contract: Contract) -> Iterator[Pr
     wrong = next((method for method in METHODS if method not in declared), None)
     if one.method == min(declared) and wrong is not None:
         unknown = UUID_TEXT.sub(str(uuid.uuid4()), path)
-        yield Probe(f"the method {wrong}", wrong, unknown, status=405)
+        yield Probe(f"the method {wrong}", wrong, unknown, for_all=False, status=405)

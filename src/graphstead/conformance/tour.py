@@ -14,7 +14,7 @@ from graphstead.conformance.operations import Described, Operations
 
 __all__ = ["tour"]
 
-LISTEN_S = 2.0
+LISTEN_S = 1.0
 FROM_START = {"last-event-id": "-1"}
 RARELY = "0 0 29 2 *"
 LATER = {"after_seconds": 600}
@@ -186,7 +186,8 @@ def _a2a(on: Actor) -> None:
     part = {"kind": "data", "data": on.cast.any_input}
     message = {"role": "user", "messageId": uuid.uuid4().hex, "parts": [part]}
     rpc = {"jsonrpc": "2.0", "id": 1, "method": "message/send", "params": {"message": message}}
-    call("POST", path, rpc, headers={"accept": "application/json"})
+    task = call("POST", path, rpc, headers={"accept": "application/json"}).json()["result"]
+    on.client.made.append((f"/threads/{task['contextId']}", None))
 
 
 def _protocols(on: Actor) -> None:

@@ -68,7 +68,7 @@ def a_question_is_an_event(on: Actor) -> None:
     told = on.ask("POST", f"/threads/{on.thread()}/runs/stream", body)
     found = [
         event.json()["__interrupt__"]
-        for event in told.events()
+        for event in told.told()
         if event.name == "updates" and "__interrupt__" in event.json()
     ]
     same([one[0]["value"] for one in found if one], [QUESTION], "questions in updates")

@@ -19,7 +19,7 @@ def a_stateless_run_answers(on: Actor) -> None:
 def a_stateless_run_streams(on: Actor) -> None:
     """`POST /runs/stream` tells the values of a run without a thread."""
     told = on.ask("POST", "/runs/stream", on.cast.body("echo", stream_mode="values"))
-    values = [event.json() for event in told.events() if event.name == "values"]
+    values = [event.json() for event in told.told() if event.name == "values"]
     expect(values and values[-1].get("reply") == "hi", f"values told: {values}")
 
 

@@ -41,7 +41,7 @@ def missing(part: list[Event], whole: list[Event]) -> str:
 def metadata_come_first(on: Actor) -> None:
     """The first event of a run's stream is `metadata` with the id of the run."""
     told = streamed(on, on.thread(), "echo", "values")
-    events = told.events()
+    events = told.told()
     expect(events, "the stream has no event")
     same(events[0].name, "metadata", "first event")
     same(events[0].json().get("run_id"), run_of(told).rsplit("/", 1)[1], "run_id in it")
@@ -52,14 +52,14 @@ def each_mode_has_its_events(on: Actor) -> None:
     """Every stream mode asked for tells of the run, and none that was not."""
     modes = ("values", "updates", "tasks", "checkpoints", "debug")
     for mode in modes:
-        names = {event.name for event in streamed(on, on.thread(), "slow", mode).events()}
-        same(names - {"end"}, {"metadata", mode}, f"events of the mode {mode}")
+        names = {event.name for event in streamed(on, on.thread(), "slow", mode).told()}
+        same(names, {"metadata", mode}, f"events of the mode {mode}")
 
 
 @check("streams", "slow")
 def updates_come_before_values(on: Actor) -> None:
     """Within a step the `updates` of its tasks come before the `values` that they lead to."""
-    events = streamed(on, on.thread(), "slow", "updates", "values").events()
+    events = streamed(on, on.thread(), "slow", "updates", "values").told()
     names = [event.name for event in events if event.name in ("updates", "values")]
     expect(names[0] == "values", f"the first event is {names[0]}, not the values of the input")
     same(names[1:], ["updates", "values"] * (len(names) // 2), "order of the events")
@@ -68,11 +68,10 @@ def updates_come_before_values(on: Actor) -> None:
 
 @check("streams", "fail")
 def a_failure_is_the_last_event(on: Actor) -> None:
-    """When a graph raises, the last event is `error` with class and message."""
-    last = streamed(on, on.thread(), "fail", "values").events()[-1]
+    """When a graph raises, the last event is `error` with the message."""
+    last = streamed(on, on.thread(), "fail", "values").told()[-1]
     same(last.name, "error", "last event")
-    same(last.json().get("error"), "ValueError", "class of the error")
-    same(last.json().get("message"), "no luck", "message of the error")
+    expect("no luck" in str(last.json().get("message")), f"it is {last.json()}")
 
 
 @check("streams", "slow")
@@ -89,7 +88,7 @@ def a_run_can_be_joined_while_it_runs(on: Actor) -> None:
     thread_id = on.thread()
     run_id = on.running(thread_id, input=FEW, stream_mode=["values"], stream_resumable=True)
     told = on.ask("GET", f"/threads/{thread_id}/runs/{run_id}/stream")
-    counts = [event.json().get("count") for event in told.events() if event.name == "values"]
+    counts = [event.json().get("count") for event in told.told() if event.name == "values"]
     expect(counts and counts[-1] == FEW["steps"], f"counts told: {counts}")
 
 
@@ -98,14 +97,14 @@ def a_resumable_run_is_told_again(on: Actor) -> None:
     """With `Last-Event-ID: -1` a resumable run is told again, whole, after it has ended."""
     told = streamed(on, on.thread(), "slow", "values", "updates")
     again = on.ask("GET", f"{run_of(told)}/stream", headers=FROM_START)
-    live, replayed = told.events(), again.events()
+    live, replayed = told.told(), again.told()
     same(told_by(replayed), told_by(live), missing(replayed, live))
 
 
 @check("replay", "slow")
 def events_of_resumable_runs_have_ids(on: Actor) -> None:
     """Every event of a resumable run has an id."""
-    events = streamed(on, on.thread(), "slow", "values", "updates").events()
+    events = streamed(on, on.thread(), "slow", "values", "updates").told()
     expect(all(event.event_id for event in events), "an event has no id")
 
 
@@ -113,10 +112,10 @@ def events_of_resumable_runs_have_ids(on: Actor) -> None:
 def nothing_is_lost_after_any_event(on: Actor) -> None:
     """Whatever event was the last one seen, the replay goes on right behind it."""
     told = streamed(on, on.thread(), "slow", "values", "updates")
-    events = told.events()
+    events = told.told()
     for seen, event in enumerate(events[:-1], 1):
         headers = {"last-event-id": str(event.event_id)}
-        rest = on.ask("GET", f"{run_of(told)}/stream", headers=headers).events()
+        rest = on.ask("GET", f"{run_of(told)}/stream", headers=headers).told()
         expect(
             told_by(rest) == told_by(events[seen:]),
             f"after event {seen} of {len(events)} ({event.event_id}): "
@@ -134,10 +133,10 @@ def a_stream_that_drops_is_taken_up(on: Actor) -> None:
     )
     place = urlsplit(urljoin(first.url, first.headers.get("location", ""))).path
     expect(place.endswith("/stream"), f"Location is {first.headers.get('location')!r}")
-    seen = first.events()
+    seen = first.told()
     headers = {"last-event-id": str(seen[-1].event_id)}
-    rest = on.ask("GET", f"{run_of(first)}/stream", headers=headers).events()
-    whole = on.ask("GET", f"{run_of(first)}/stream", headers=FROM_START).events()
+    rest = on.ask("GET", f"{run_of(first)}/stream", headers=headers).told()
+    whole = on.ask("GET", f"{run_of(first)}/stream", headers=FROM_START).told()
     same(told_by(seen + rest), told_by(whole), missing(seen + rest, whole))
     counts = [event.json().get("count") for event in seen + rest if event.name == "values"]
     same(counts[-1], FEW["steps"], "last count")
@@ -146,7 +145,7 @@ def a_stream_that_drops_is_taken_up(on: Actor) -> None:
 @check("replay", "slow", profile="full")
 def ids_are_unique_and_rising(on: Actor) -> None:
     """No two events of a run have the same id, and each is greater than the one before."""
-    events = streamed(on, on.thread(), "slow", "values", "updates", "tasks", "debug").events()
+    events = streamed(on, on.thread(), "slow", "values", "updates", "tasks", "debug").told()
     ids = [event.event_id or "" for event in events]
     twice = [one for one, number in Counter(ids).items() if number > 1]
     expect(not twice, f"given twice: {twice}")
@@ -161,7 +160,7 @@ def a_stateless_stream_can_be_followed(on: Actor) -> None:
     told = on.ask("POST", "/runs/stream", body)
     place = urlsplit(urljoin(told.url, told.headers["location"])).path
     again = on.ask("GET", place, headers=FROM_START)
-    same(told_by(again.events()), told_by(told.events()), "events told again")
+    same(told_by(again.told()), told_by(told.told()), "events told again")
 
 
 @check("streams", "slow")
@@ -177,7 +176,7 @@ def a_thread_is_followed_over_its_runs(on: Actor) -> None:
         until=lambda events: any(b"run_done" in event.data for event in events),
     )
     same(told.status, 200, "status")
-    events = told.events()
+    events = told.told()
     counts = [event.json().get("count") for event in events if event.name == "values"]
     expect(counts and counts[-1] == FEW["steps"], f"counts told: {counts}")
     done = [event.json() for event in events if b"run_done" in event.data]
