@@ -24,6 +24,7 @@ __all__ = ["command"]
 
 UNREACHED = 2
 FUZZED_S = 1800
+COLOURS = {"pass": None, "fail": "red", "not applicable": "bright_black"}
 written = click.Path(path_type=Path, dir_okay=False)
 
 
@@ -129,7 +130,7 @@ def _checked(address: str, options: dict[str, Any]) -> Report:
 
     def told(one: Result) -> None:
         if one.verdict is Verdict.FAIL or not options["quiet"]:
-            click.echo(line_of(one))
+            click.secho(line_of(one), fg=COLOURS[one.verdict.value])
 
     headers = _headers(options["headers"], options["api_key"])
     plan = Plan(

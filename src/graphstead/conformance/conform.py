@@ -35,7 +35,7 @@ __all__ = ["Plan", "Report", "conform"]
 
 BY_DOCUMENT = ("contract", "refusals")
 ALONE = frozenset({"crash"})
-SHOWN = 3
+SHOWN = {Verdict.FAIL: 3, Verdict.PASS: 1, Verdict.NOT_APPLICABLE: 1}
 
 
 @dataclass(frozen=True)
@@ -168,7 +168,7 @@ def _player(
             verdict, reasons = _judged(one, Actor(client, cast, plan.timeout_s, plan.commands))
         finally:
             client.clean_up()
-        shown = tuple(client.exchanges[-SHOWN:] if verdict is Verdict.FAIL else ())
+        shown = tuple(client.exchanges[-SHOWN[verdict] :])
         seconds = time.monotonic() - began_s
         result = Result(one.group, one.name, one.sentence, verdict, reasons, shown, seconds)
         return result, client.exchanges

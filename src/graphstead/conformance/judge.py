@@ -118,7 +118,7 @@ def _response(exchange: Recorded) -> CoreResponse:
 
 def _told(errors: Iterator[Exception]) -> list[str]:
     try:
-        return [f"{type(error).__name__}: {'; '.join(_causes(error))}" for error in errors]
+        return ["; ".join(dict.fromkeys(_causes(error))) for error in errors]
     except UnicodeDecodeError as broken:
         return [f"not text: {broken}"]
 

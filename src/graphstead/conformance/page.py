@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import re
 from collections.abc import Iterable, Iterator
 
 from graphstead import __version__
@@ -31,15 +32,22 @@ h2 small { font-weight: normal; color: #56616f; }
 .bar span { background: var(--mark); } .counts b, .mark { color: var(--mark); }
 .groups a { display: inline-block; margin: .6rem .75rem 0 0; color: var(--mark); }
 details, .row { padding: .4rem .6rem; border-left: 4px solid var(--mark); margin: .45rem 0; }
-summary { cursor: pointer; } summary::marker { color: var(--mark); }
-.mark { display: inline-block; width: 3.1rem; font-weight: 700; font-size: .85rem; }
-.name { font-weight: 600; } .sentence { margin: .1rem 0 0 3.3rem; color: #45505e; }
-ul.reasons { margin: .35rem 0 .2rem 2.2rem; color: var(--mark); overflow-wrap: anywhere; }
-.exchange { margin: .6rem 0 0 3.3rem; }
+summary { position: relative; padding-right: 4rem; list-style: none; cursor: pointer; }
+summary::-webkit-details-marker { display: none; }
+summary::after { position: absolute; top: .1rem; right: 0; color: #56616f; font-size: .85rem;
+                 content: "show"; text-decoration: underline; }
+[open] > summary::after { content: "hide"; }
+summary:focus-visible { outline: 2px solid var(--mark); outline-offset: 2px; }
+.mark { display: inline-block; width: 3rem; font-weight: 700; font-size: .85rem; }
+.name { font-weight: 600; } .sentence { margin: .1rem 0 0 3rem; color: #45505e; }
+ul.reasons { margin: .35rem 0 .2rem 3rem; padding-left: 1.1rem; color: var(--mark);
+             overflow-wrap: anywhere; }
+.exchange { margin: .6rem 0 0 3rem; }
 pre { margin: .25rem 0; padding: .6rem .8rem; background: #f4f6f9; border-radius: 6px;
       overflow-x: auto; white-space: pre-wrap; overflow-wrap: anywhere; }
 code, pre { font: .84em/1.45 ui-monospace, monospace; }
 """
+CODE = re.compile("`([^`]+)`")
 KINDS = {
     Verdict.PASS: ("pass", "pass"),
     Verdict.FAIL: ("fail", "fail"),
@@ -108,7 +116,7 @@ def _result(one: Result) -> Iterator[str]:
     kind, name = KINDS[one.verdict]
     head = f'<span class="mark">{name}</span><span class="name">{_text(one.name)}</span>'
     reasons = "".join(f"<li>{_text(reason)}</li>" for reason in one.reasons)
-    told = f'<p class="sentence">{_text(one.sentence)}</p>'
+    told = f'<p class="sentence">{_prose(one.sentence)}</p>'
     told += f'<ul class="reasons">{reasons}</ul>' if reasons else ""
     if not one.evidence:
         yield f'<div class="row {kind}">{head}{told}</div>'
@@ -136,6 +144,10 @@ def _indented(body: str) -> str:
         return json.dumps(json.loads(body), ensure_ascii=False, indent=1)
     except ValueError:
         return body
+
+
+def _prose(text: str) -> str:
+    return CODE.sub(r"<code>\1</code>", _text(text))
 
 
 def _text(text: str) -> str:

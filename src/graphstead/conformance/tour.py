@@ -18,6 +18,7 @@ LISTEN_S = 1.0
 FROM_START = {"last-event-id": "-1"}
 RARELY = "0 0 29 2 *"
 LATER = {"after_seconds": 600}
+QUICK = {"steps": 1, "sleep_s": 0.01}
 
 
 def tour(on: Actor, operations: Operations) -> None:
@@ -121,10 +122,11 @@ def _runs(on: Actor) -> None:
     call("GET", path, query={"limit": 5})
     stream("GET", f"{run}/stream", headers=FROM_START)
     for role in ("any", *on.cast.parts):
-        call("POST", f"{path}/wait", on.cast.body(role))
+        quick = {"input": QUICK} if role == "slow" else {}
+        call("POST", f"{path}/wait", on.cast.body(role, **quick))
         everything = ["values", "updates", "tasks", "checkpoints", "debug", "custom"]
-        stream("POST", f"{path}/stream", on.cast.body(role, stream_mode=everything))
-        stream("POST", f"{path}/stream", on.cast.body(role, stream_mode="messages-tuple"))
+        stream("POST", f"{path}/stream", on.cast.body(role, **quick, stream_mode=everything))
+        stream("POST", f"{path}/stream", on.cast.body(role, **quick, stream_mode="messages-tuple"))
     stream(
         "GET", f"/threads/{thread_id}/stream", headers={"last-event-id": "-"}, timeout_s=LISTEN_S
     )
