@@ -83,7 +83,7 @@ class Client:
         try:
             for chunk in answer.iter_bytes():
                 read += chunk
-                if time.monotonic() > deadline_s or (until and until(list(events_in(read)))):
+                if time.monotonic() > deadline_s or (until and until(list(events_in(bytes(read))))):
                     break
         except httpx.ReadTimeout:
             pass

@@ -150,7 +150,5 @@ def _relax(operation: dict[str, Any]) -> None:
             answer.pop("headers", None)
         else:
             del operation["responses"][status]
-    operation["responses"]["default"] = {
-        "description": "An error.",
-        "content": {JSON: {"schema": {"type": "object"}}},
-    }
+    error = {"description": "An error.", "content": {JSON: {"schema": {"type": "object"}}}}
+    operation["responses"] |= {"4XX": error, "5XX": error}

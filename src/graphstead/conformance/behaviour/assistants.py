@@ -13,7 +13,9 @@ def graph_of(on: Actor) -> str:
     """Return the name of the graph behind the assistant that any run may use."""
     found = on.post("/assistants/search", {"limit": 100})
     name = on.cast.any_assistant
-    return next(one["graph_id"] for one in found if name in (one["graph_id"], one["assistant_id"]))
+    return next(
+        str(one["graph_id"]) for one in found if name in (one["graph_id"], one["assistant_id"])
+    )
 
 
 def assistant(on: Actor, **fields: Any) -> dict[str, Any]:
