@@ -87,7 +87,7 @@ def sound(folder: Path, project: Path) -> Iterator[Outcome]:
     restart = f"echo $$ > {restarted}; exec {shlex.join(server.command)}"
     kill = f"kill -9 -$(cat {restarted} || echo {server.running.pid})"
     reports = [f"--{kind}={folder / f'report.{kind}'}" for kind in ("junit", "html")]
-    arguments = ["--profile", "full", "--parallel", "4", "--kill", kill, "--restart", restart]
+    arguments = ["--profile", "full", "--parallel", "8", "--kill", kill, "--restart", restart]
     try:
         yield conform(server.url, folder, *arguments, *reports)
     finally:

@@ -85,11 +85,10 @@ def _threads(on: Actor) -> None:
     call("POST", "/threads/search", {"metadata": mark, "limit": 5})
     call("POST", "/threads/search", {"metadata": mark, "select": ["thread_id", "status"]})
     call("POST", "/threads/count", {"metadata": mark})
-    copied = call("POST", f"{path}/copy")
+    call("POST", f"{path}/copy")
     call("GET", f"{path}/storage")
     call("GET", f"{path}/state")
-    if copied.accepted:
-        call("POST", "/threads/prune", {"thread_ids": [copied.json()["thread_id"]]})
+    call("POST", "/threads/prune", {"thread_ids": [on.thread()]})
     call("DELETE", f"/threads/{on.thread()}")
 
 

@@ -71,7 +71,14 @@ def a_failure_is_the_last_event(on: Actor) -> None:
     """When a graph raises, the last event is `error` with the message."""
     last = streamed(on, on.thread(), "fail", "values").told()[-1]
     same(last.name, "error", "last event")
-    expect("no luck" in str(last.json().get("message")), f"it is {last.json()}")
+    expect({"error", "message"} <= last.json().keys(), f"it is {last.json()}")
+
+
+@check("streams", "fail", profile="full")
+def a_failure_in_a_stream_says_why(on: Actor) -> None:
+    """The `error` event has the class and the message of what the graph raised."""
+    last = streamed(on, on.thread(), "fail", "values").told()[-1]
+    same(last.json(), {"error": "ValueError", "message": "no luck"}, "the error")
 
 
 @check("streams", "slow")
