@@ -70,6 +70,7 @@ class Operation:
     responses: Mapping[str, Response]
     filled_status: Mapping[str, int] = field(default_factory=dict)
     empty_status: int | None = None
+    rpc_refusals: bool = False
 
     @property
     def planned(self) -> bool:
@@ -143,6 +144,7 @@ def _compile_operation(placed: PlacedOperation, schemas: Schemas, answers: Schem
         responses=MappingProxyType(responses),
         filled_status=_filled_status(responses),
         empty_status=_empty_status(responses),
+        rpc_refusals=value.get("x-graphstead-refusals") == "json-rpc",
     )
 
 

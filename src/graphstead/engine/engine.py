@@ -10,6 +10,8 @@ from graphstead.engine.clock import Clock, SystemClock
 from graphstead.engine.crons import Crons
 from graphstead.engine.embedding import Embedder
 from graphstead.engine.graph_store import GraphStore
+from graphstead.engine.mcp import Mcp, Reference
+from graphstead.engine.mcp.calls import Calls
 from graphstead.engine.run_stops import RunStops
 from graphstead.engine.run_streams import RunStreams
 from graphstead.engine.runs import Runs
@@ -42,6 +44,12 @@ class EngineLimits(WorkerLimits, UpkeepLimits, Protocol):
     @property
     def webhook_secret(self) -> str | None: ...
 
+    @property
+    def mcp_contract_tools(self) -> bool: ...
+
+    @property
+    def cors_allow_origins(self) -> tuple[str, ...]: ...
+
 
 class Engine:
     """What handlers call. With `run_worker` this process also carries out runs."""
@@ -57,6 +65,7 @@ class Engine:
         thread_ttl: ThreadTtl | None = None,
         store: StoreConfig | None = None,
         webhooks: WebhookRules | None = None,
+        reference: Reference | None = None,
         clock: Clock | None = None,
     ) -> None:
         self._storage = storage
@@ -81,6 +90,14 @@ class Engine:
         self.threads = Threads(storage, self._host, clock, ttl)
         self.store = Store(self._items)
         self.system = System(storage)
+        self.mcp = Mcp(
+            self.assistants,
+            self.threads,
+            Calls(storage, self.runs, self.stops, clock, settings.heartbeat_s),
+            reference=reference,
+            contract_tools=settings.mcp_contract_tools,
+            origins=settings.cors_allow_origins,
+        )
 
     async def start(self) -> None:
         """Seed the graphs' own assistants, recover what a crash left, start the worker."""
