@@ -31,6 +31,9 @@ UNFIT_FILTER = re.compile(
 UNREADABLE = re.compile(r"Invalid (cron schedule|timezone): ")
 BLOCKED = "Webhook host blocked: "
 PLACE = re.compile(r"^body(?:\[\d+\])?(?:\.|: )(?P<path>[\w.]+):")
+VERSIONS = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28")
+BATCHING, MODERN = VERSIONS[1], VERSIONS[4]
+INVALID, UNSUPPORTED, UNREADABLE_JSON = -32600, -32022, -32700
 SMALLEST, LARGEST = -(2**63), 2**64 - 1
 
 
@@ -74,6 +77,8 @@ class Asked:
 def is_deserved(problem: Mapping[str, Any], asked: Asked, known: Known) -> bool:
     """Tell whether the request shows the reason that the error body gives."""
     detail = str(problem["detail"])
+    if detail.startswith("There is no session without"):
+        return "Mcp-Session-Id" not in asked.headers
     if detail.startswith(BLOCKED) or f": {BLOCKED}" in detail:
         return any(item.get("webhook") for item in items(asked.body))
     if UNREADABLE.match(detail):
@@ -97,6 +102,19 @@ def is_deserved(problem: Mapping[str, Any], asked: Asked, known: Known) -> bool:
     if blamed := _first_blamed(detail, asked.texts()):
         return "not found" not in detail or not known.has(blamed, asked.path)
     return any(_contradicts_itself(item, detail) for item in items(asked.body))
+
+
+def is_deserved_by_message(error: Mapping[str, Any], headers: Mapping[str, Any], body: Any) -> bool:
+    """Tell whether a JSON-RPC message shows the reason of the error that refuses it by status."""
+    if error["code"] == UNREADABLE_JSON:
+        return any(map(_is_too_large, leaves(body)))
+    version = headers.get("MCP-Protocol-Version") or BATCHING
+    if version not in VERSIONS:
+        return error["code"] == UNSUPPORTED and error["data"]["requested"] == version
+    if isinstance(body, list):
+        alone = any(item.get("method") == "initialize" for item in items(body))
+        return error["code"] == INVALID and (alone or version != BATCHING)
+    return version == MODERN
 
 
 def _first_blamed(detail: str, sent: frozenset[str]) -> str:

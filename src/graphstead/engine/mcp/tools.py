@@ -17,13 +17,14 @@ import structlog
 
 from graphstead.engine.assistants import Assistants
 from graphstead.engine.clock import as_uuid
+from graphstead.engine.graph_code import refusing
 from graphstead.engine.mcp import tool_schemas
 from graphstead.engine.mcp.calls import Call, Calls, failed
 from graphstead.engine.mcp.messages import MessageId, invalid_params
 from graphstead.engine.mcp.pages import PAGE, Pager
 from graphstead.engine.mcp.reference import Reference
 from graphstead.engine.mcp.speakers import Speaker
-from graphstead.problems import FieldError, NotFound, Problem
+from graphstead.problems import BadRequest, FieldError, NotFound, Problem
 from graphstead.storage.rows import Json
 
 log = structlog.get_logger(__name__)
@@ -76,7 +77,7 @@ class Tools:
         pager = Pager.of(params)
         found = await self._assistants.search(pager.body)
         taken = Counter(tool_name(row) for row in found.rows)
-        taken.update(self._own)
+        taken.update(self._own.keys())
         tools = [
             await self._listed(row, _unique_name(row) if taken[name] > 1 else name)
             for row in found.rows
@@ -105,9 +106,8 @@ class Tools:
     async def _schemas(self, assistant_id: str) -> Json:
         """Return the schemas of an assistant; none where its graph cannot be made to tell them."""
         try:
-            return await self._assistants.schemas(assistant_id)
-        except NotFound:
-            return {}
+            with refusing(BadRequest):
+                return await self._assistants.schemas(assistant_id)
         except Problem as problem:
             log.warning("a tool is listed without schemas", cause=problem.detail)
             return {}
