@@ -259,6 +259,8 @@ class Unprocessable(Problem):
 class InvalidJson(Unprocessable):
     """The body is no JSON, or not such as can be stored and sent again."""
 
+    code = "invalid_json"
+
 
 class RpcRefusal(Problem):
     """A JSON-RPC message that is not carried out: the body is an error object of JSON-RPC."""

@@ -67,9 +67,9 @@ def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -
         case.headers["X-Request-Id"] = f"step-{number}"
     if is_positive(case, ParameterLocation.HEADER) and "Idempotency-Key" in case.headers:
         case.headers["Idempotency-Key"] = f"key-{number}"
-    if is_positive(case, ParameterLocation.HEADER) and "MCP-Protocol-Version" in case.headers:
-        if number % 8:
-            case.headers["MCP-Protocol-Version"] = VERSIONS[number // 8 % len(VERSIONS)]
+    versioned = "MCP-Protocol-Version" in (case.headers or {}) and number % 8
+    if versioned and is_positive(case, ParameterLocation.HEADER):
+        case.headers["MCP-Protocol-Version"] = VERSIONS[number // 8 % len(VERSIONS)]
 
 
 def draw(case: Case[Any]) -> int:

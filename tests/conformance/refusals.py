@@ -85,7 +85,7 @@ def is_deserved(problem: Mapping[str, Any], asked: Asked, known: Known) -> bool:
         return any(f"'{text}'" in detail for text in asked.texts())
     if problem.get("code") == "graph_not_found":
         return any(f"'{text}' not found" in detail for text in asked.texts() - ALL_GRAPHS)
-    if problem.get("code") == "unprocessable":
+    if problem.get("code") in ("unprocessable", "invalid_json"):
         return asked.breaks_contract or any(map(_is_too_large, leaves(asked.body)))
     if problem["code"] == "thread_busy":
         return any(item.get("multitask_strategy") == "reject" for item in items(asked.body))
@@ -110,10 +110,10 @@ def is_deserved_by_message(error: Mapping[str, Any], headers: Mapping[str, Any],
         return any(map(_is_too_large, leaves(body)))
     version = headers.get("MCP-Protocol-Version") or BATCHING
     if version not in VERSIONS:
-        return error["code"] == UNSUPPORTED and error["data"]["requested"] == version
+        return bool(error["code"] == UNSUPPORTED and error["data"]["requested"] == version)
     if isinstance(body, list):
         alone = any(item.get("method") == "initialize" for item in items(body))
-        return error["code"] == INVALID and (alone or version != BATCHING)
+        return bool(error["code"] == INVALID and (alone or version != BATCHING))
     return version == MODERN
 
 

@@ -49,14 +49,18 @@ class CoreResponse:
 
 def is_refusal(exchange: Exchange) -> bool:
     """Tell whether the server found that the request does not fit the contract."""
-    if exchange.status != 422:
+    if exchange.status not in (400, 422):
         return exchange.status == 415
-    return bool(json.loads(exchange.body)["code"] == "unprocessable")
+    problem = json.loads(exchange.body)
+    if "jsonrpc" in problem:
+        return "loc" in str(problem["error"].get("data"))
+    return exchange.status == 422 and problem["code"] in ("unprocessable", "invalid_json")
 
 
 def is_beyond_schemas(exchange: Exchange) -> bool:
     """Tell whether the refusal is for what no schema can say, and the contract says in words."""
-    return BEYOND.search(json.loads(exchange.body)["detail"]) is not None
+    problem = json.loads(exchange.body)
+    return BEYOND.search(problem.get("detail") or problem["error"]["message"]) is not None
 
 
 def is_unread_by_core(exchange: Exchange) -> bool:

@@ -144,8 +144,16 @@ def _compile_operation(placed: PlacedOperation, schemas: Schemas, answers: Schem
         responses=MappingProxyType(responses),
         filled_status=_filled_status(responses),
         empty_status=_empty_status(responses),
-        rpc_refusals=value.get("x-graphstead-refusals") == "json-rpc",
+        rpc_refusals=_rpc_refusals(where, value),
     )
+
+
+def _rpc_refusals(where: str, operation: Mapping[str, Any]) -> bool:
+    """Tell whether what the contract refuses is answered as a JSON-RPC error with status 400."""
+    form = operation.get("x-graphstead-refusals")
+    if form not in (None, "json-rpc"):
+        raise StartupError([f"{where}: x-graphstead-refusals may be json-rpc, not {form!r}"])
+    return form is not None
 
 
 def _check_arguments(where: str, path: str, parameters: tuple[Parameter, ...]) -> None:

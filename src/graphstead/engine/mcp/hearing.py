@@ -71,7 +71,7 @@ CACHEABLE = frozenset(
         "resources/read",
     }
 )
-HANDSHAKE_METHODS = frozenset({"initialize", "ping"})
+HANDSHAKE_METHODS = frozenset({"initialize"})
 MODERN_METHODS = frozenset({"server/discover"})
 
 
