@@ -21,7 +21,7 @@ async def main(url: str) -> None:
 
         # A graph that stops with a question names the thread on which it waits for the answer.
         asked = await client.call_tool("approval", {"request": "a letter"})
-        thread_id = asked.meta["graphstead/thread_id"]
+        thread_id = (asked.meta or {})["graphstead/thread_id"]
         print("question:", asked.structured_content["__interrupt__"][0]["value"]["question"])
         answer = {"thread_id": thread_id, "resume": True}
         done = await client.call_tool("graphstead_resume", answer)

@@ -398,7 +398,7 @@ def test_a_question_keeps_its_thread_until_it_is_answered(server: Server) -> Non
 
 
 def test_a_modern_client_answers_by_sending_the_call_again(server: Server) -> None:
-    can_ask = {"_meta": {speakers.CAPABILITIES_KEY: {"elicitation": {}}}}
+    can_ask: dict[str, Any] = {"_meta": {speakers.CAPABILITIES_KEY: {"elicitation": {}}}}
     call = {"name": "approval", "arguments": {"request": "a letter"}, **can_ask}
     asked = modern(server, "tools/call", call).json()["result"]
     methods.validate_server_result("tools/call", MODERN, asked)
