@@ -196,6 +196,8 @@ def test_several_messages_at_once_belong_to_one_version(server: Server) -> None:
         assert ids["b"]["result"]["structuredContent"] == {"message": "hi", "reply": "hi"}
         assert ids["c"]["error"]["code"] == messages.METHOD_NOT_FOUND
         assert len(ids) == 3
+    streamed = post(server, batch, accept="text/event-stream").text
+    assert streamed.count("event: message\r\n") == 3
     assert post(server, batch, mcp_protocol_version="2025-06-18").status_code == 400
     assert post(server, [request("initialize")]).status_code == 400
 

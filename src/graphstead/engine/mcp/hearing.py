@@ -161,14 +161,17 @@ class Mcp:
             )
         if any(message.get("method") == "initialize" for message in messages):
             raise RpcRefusal("initialize must come alone", rpc_code=INVALID_REQUEST)
+        together = self._together(messages, speaker)
         if not any("method" in message and "id" in message for message in messages):
-            await self._together(messages, speaker)
+            await together
             return Heard()
-        return Heard(waiting=self._together(messages, speaker))
+        if speaker.takes_json:
+            return Heard(waiting=_dumped(together))
+        return Heard(frames=_each(together))
 
-    async def _together(self, messages: list[Json], speaker: Speaker) -> bytes:
+    async def _together(self, messages: list[Json], speaker: Speaker) -> list[Json]:
         answers = await asyncio.gather(*(self._answer(one, speaker) for one in messages))
-        return orjson.dumps([answer for answer in answers if answer is not None])
+        return [answer for answer in answers if answer is not None]
 
     async def _answer(self, message: Json, speaker: Speaker) -> Json | None:
         if "method" not in message:
@@ -181,6 +184,8 @@ class Mcp:
         except RpcRefusal as refusal:
             refusal.message_id = message["id"]
             return error_message(refusal)
+        except Problem as problem:
+            return _fault(message["id"], problem)
         if isinstance(outcome, Call):
             return await self._told(outcome, message["id"], speaker)
         return result_message(message["id"], outcome)
@@ -218,10 +223,7 @@ class Mcp:
     def _later(self, call: Call, message_id: MessageId, speaker: Speaker) -> Heard:
         if speaker.takes_events and (call.token is not None or not speaker.takes_json):
             return Heard(frames=self._frames(call, message_id, speaker))
-        return Heard(waiting=self._dumped(call, message_id, speaker))
-
-    async def _dumped(self, call: Call, message_id: MessageId, speaker: Speaker) -> bytes:
-        return orjson.dumps(await self._told(call, message_id, speaker))
+        return Heard(waiting=_dumped(self._told(call, message_id, speaker)))
 
     async def _frames(
         self, call: Call, message_id: MessageId, speaker: Speaker
@@ -235,8 +237,7 @@ class Mcp:
         try:
             result = await self._calls.result(call, speaker)
         except Problem as problem:
-            fault = RpcRefusal(problem.detail, rpc_code=INTERNAL_ERROR, message_id=message_id)
-            return error_message(fault)
+            return _fault(message_id, problem)
         return result_message(message_id, _complete("tools/call", result, speaker))
 
     async def _initialize(self, params: Mapping[str, Any], speaker: Speaker) -> Json:
@@ -264,6 +265,20 @@ def _now(message: Json, speaker: Speaker, headers: Mapping[str, str] | None = No
     if speaker.takes_json:
         return Heard(content=orjson.dumps(message), headers=headers or {})
     return Heard(frames=_once(event_frame(message)), headers=headers or {})
+
+
+def _fault(message_id: MessageId, problem: Problem) -> Json:
+    fault = RpcRefusal(problem.detail, rpc_code=INTERNAL_ERROR, message_id=message_id)
+    return error_message(fault)
+
+
+async def _dumped(waiting: Awaitable[Any]) -> bytes:
+    return orjson.dumps(await waiting)
+
+
+async def _each(waiting: Awaitable[list[Json]]) -> AsyncIterator[bytes]:
+    for message in await waiting:
+        yield event_frame(message)
 
 
 async def _once(frame: bytes) -> AsyncIterator[bytes]:
