@@ -530,6 +530,15 @@ def test_a_resource_that_is_not_there_is_named(server: Server, uri: str) -> None
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, -32602)
 
 
+def test_a_state_that_its_graph_cannot_show_is_an_error_of_the_read_alone(server: Server) -> None:
+    body = {"metadata": {"graph_id": "gone"}}
+    thread_id = server.post("/threads", body).json()["thread_id"]
+    error = refused(server, "resources/read", {"uri": f"graphstead://threads/{thread_id}/state"})
+    assert error["code"] == messages.INTERNAL_ERROR
+    assert "gone" in error["message"]
+    assert server.call("DELETE", f"/threads/{thread_id}").status_code == 204
+
+
 def test_the_contract_is_searched_shown_and_applied(server: Server) -> None:
     found = use(server, "graphstead_search_operations", {"query": "create run batch"})
     first = found["structuredContent"]["operations"][0]

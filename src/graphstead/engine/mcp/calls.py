@@ -23,7 +23,7 @@ from graphstead.engine.mcp.speakers import Speaker, elicits, meta_of
 from graphstead.engine.mcp.tool_schemas import structured
 from graphstead.engine.run_stops import RunStops
 from graphstead.engine.runs import Runs
-from graphstead.problems import BadRequest, Problem
+from graphstead.problems import Problem
 from graphstead.storage.base import Storage, Tx
 from graphstead.storage.rows import EndRow, EventRow, Json, ReplayRow, RunRow
 from graphstead.streaming.log import await_end, follow
@@ -232,5 +232,4 @@ def failed(text: str, error: Json | None = None) -> Json:
 
 def refused(problem: Problem) -> Json:
     """Return the result of a call that the engine refused, with what it said."""
-    kind = "InvalidArguments" if isinstance(problem, BadRequest) else type(problem).__name__
-    return failed(f"{kind}: {problem.detail}")
+    return failed(f"{type(problem).__name__}: {problem.detail}")

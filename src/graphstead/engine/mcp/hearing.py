@@ -43,6 +43,7 @@ from graphstead.engine.run_streams import Gone
 from graphstead.engine.threads import Threads
 from graphstead.problems import (
     BadRequest,
+    Conflict,
     MethodNotAllowed,
     NotFound,
     Problem,
@@ -217,7 +218,7 @@ class Mcp:
             if answered is not None:
                 return await self._calls.resume(message_id, *answered, params, speaker)
             return await self._tools.call(message_id, params, speaker)
-        except (BadRequest, NotFound, Unprocessable) as problem:
+        except (BadRequest, Conflict, NotFound, Unprocessable) as problem:
             return refused(problem)
 
     def _later(self, call: Call, message_id: MessageId, speaker: Speaker) -> Heard:

@@ -10,11 +10,17 @@ import orjson
 
 from graphstead.engine.assistants import Assistants
 from graphstead.engine.clock import as_uuid
-from graphstead.engine.mcp.messages import INVALID_PARAMS, RESOURCE_NOT_FOUND, invalid_params
+from graphstead.engine.graph_code import refusing
+from graphstead.engine.mcp.messages import (
+    INTERNAL_ERROR,
+    INVALID_PARAMS,
+    RESOURCE_NOT_FOUND,
+    invalid_params,
+)
 from graphstead.engine.mcp.pages import PAGE, Pager
 from graphstead.engine.mcp.speakers import Speaker
 from graphstead.engine.threads import Threads
-from graphstead.problems import NotFound, RpcRefusal
+from graphstead.problems import BadRequest, Conflict, NotFound, RpcRefusal, Unprocessable
 from graphstead.storage.rows import Json
 
 ASSISTANT_URI = "graphstead://assistants/{assistant_id}/schemas"
@@ -61,14 +67,18 @@ class Resources:
         return {"resourceTemplates": TEMPLATES}
 
     async def read(self, params: Mapping[str, Any], speaker: Speaker) -> Json:
-        """Read one. Raises RpcRefusal for what does not exist."""
+        """Read one. Raises RpcRefusal for what does not exist, or cannot be shown by its graph."""
         uri = params.get("uri")
         if not isinstance(uri, str):
             raise invalid_params("params.uri must be a string")
         try:
-            text = await self._text(uri)
+            with refusing(BadRequest):
+                text = await self._text(uri)
         except NotFound as missing:
             raise _not_found(uri, speaker, missing.detail) from missing
+        except (BadRequest, Conflict, Unprocessable) as unfit:
+            data = {"uri": uri}
+            raise RpcRefusal(unfit.detail, rpc_code=INTERNAL_ERROR, data=data) from unfit
         return {"contents": [{"uri": uri, "mimeType": MIME_TYPE, "text": text.decode()}]}
 
     async def _text(self, uri: str) -> bytes:
