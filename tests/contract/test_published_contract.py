@@ -76,7 +76,7 @@ def test_every_error_has_the_error_shape(published: Document, contract: Contract
             if status.startswith(("4", "5")) and response.contents and not operation.planned:
                 validator = response.contents["application/json"].validator
                 assert validator is not None
-                shapes = [{"detail": "x", "code": "not_found", "request_id": "r"}]
+                shapes: list[Any] = [{"detail": "x", "code": "not_found", "request_id": "r"}]
                 if operation.rpc_refusals:
                     error = {"code": -32600, "message": "x"}
                     shapes.append({"jsonrpc": "2.0", "id": None, "error": error})
