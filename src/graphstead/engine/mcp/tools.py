@@ -76,24 +76,20 @@ class Tools:
         """List assistants, newest first, then the server's own tools; a hundred a page."""
         pager = Pager.of(params)
         found = await self._assistants.search(pager.body)
-        taken = Counter(tool_name(row) for row in found.rows)
-        taken.update(self._own.keys())
+        taken = Counter([*map(tool_name, found.rows), *self._own])
         tools = [
-            await self._listed(row, _unique_name(row) if taken[name] > 1 else name)
+            await self._listed(row, _unique_name(row) if taken[tool_name(row)] > 1 else None)
             for row in found.rows
-            if (name := tool_name(row))
         ]
         own = [tool.listed for tool in self._own.values()]
         begin = pager.behind(found.total).offset
-        page = [*tools, *own[begin : begin + PAGE - len(found.rows)]]
-        end = pager.offset + len(found.rows) + len(page) - len(tools)
-        more = {"nextCursor": str(end)} if end < found.total + len(own) else {}
-        return {"tools": page, **more}
+        page = [*tools, *own[begin : begin + PAGE - len(tools)]]
+        return pager.result("tools", page, found.total + len(own))
 
-    async def _listed(self, row: Json, name: str) -> Json:
+    async def _listed(self, row: Json, unique_name: str | None) -> Json:
         schemas = await self._schemas(row["assistant_id"])
         listed = {
-            "name": name,
+            "name": unique_name or tool_name(row),
             "title": row["name"],
             "description": row["description"] or f"Tool based on the {row['name']} assistant",
             "inputSchema": tool_schemas.input_schema(schemas.get("input_schema")),
