@@ -399,6 +399,16 @@ def test_a_question_keeps_its_thread_until_it_is_answered(server: Server) -> Non
     assert again["content"][0]["text"] == f"ThreadNotFound: Thread '{thread_id}' not found"
 
 
+def test_a_thread_that_asked_nothing_takes_no_answer(server: Server) -> None:
+    thread_id = server.post("/threads", {}).json()["thread_id"]
+    result = use(server, "graphstead_resume", {"thread_id": thread_id, "resume": 1})
+    assert result["isError"] is True
+    assert result["content"][0]["text"].endswith(f"Thread '{thread_id}' waits for no answer")
+    wrong = use(server, "graphstead_resume", {"thread_id": "that one", "resume": 1})
+    assert wrong["content"][0]["text"].endswith("arguments.thread_id: expected a UUID")
+    assert server.call("DELETE", f"/threads/{thread_id}").status_code == 204
+
+
 def test_a_modern_client_answers_by_sending_the_call_again(server: Server) -> None:
     can_ask: dict[str, Any] = {"_meta": {speakers.CAPABILITIES_KEY: {"elicitation": {}}}}
     call = {"name": "approval", "arguments": {"request": "a letter"}, **can_ask}

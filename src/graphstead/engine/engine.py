@@ -93,7 +93,7 @@ class Engine:
         self.mcp = Mcp(
             self.assistants,
             self.threads,
-            Calls(storage, self.runs, self.stops, clock, settings.heartbeat_s),
+            Calls(storage, self.threads, self.runs, self.stops, clock, settings.heartbeat_s),
             reference=reference,
             contract_tools=settings.mcp_contract_tools,
             origins=settings.cors_allow_origins,

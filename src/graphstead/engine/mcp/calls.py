@@ -23,6 +23,7 @@ from graphstead.engine.mcp.speakers import Speaker, elicits, meta_of
 from graphstead.engine.mcp.tool_schemas import structured
 from graphstead.engine.run_stops import RunStops
 from graphstead.engine.runs import Runs
+from graphstead.engine.threads import Threads
 from graphstead.problems import Problem
 from graphstead.storage.base import Storage, Tx
 from graphstead.storage.rows import EndRow, EventRow, Json, ReplayRow, RunRow
@@ -51,9 +52,16 @@ class Calls:
     """Everything about runs that were begun by tool calls."""
 
     def __init__(
-        self, storage: Storage, runs: Runs, stops: RunStops, clock: Clock, heartbeat_s: float
+        self,
+        storage: Storage,
+        threads: Threads,
+        runs: Runs,
+        stops: RunStops,
+        clock: Clock,
+        heartbeat_s: float,
     ) -> None:
         self._storage = storage
+        self._threads = threads
         self._runs = runs
         self._stops = stops
         self._clock = clock
@@ -86,12 +94,9 @@ class Calls:
         speaker: Speaker,
     ) -> Call:
         """Answer what a thread waits for. Raises ThreadNotFound, BadRequest where it does not."""
-        thread = await self._storage.read(lambda tx: questions.waiting(tx, thread_id))
-        body = {
-            "assistant_id": thread.metadata["assistant_id"],
-            "command": {"resume": answer},
-        }
-        own = OWN_THREAD.items() <= thread.metadata.items()
+        metadata = questions.waiting(await self._threads.get(thread_id))["metadata"]
+        body = {"assistant_id": metadata["assistant_id"], "command": {"resume": answer}}
+        own = OWN_THREAD.items() <= metadata.items()
         return await self._start(message_id, thread_id, body, params, speaker, own_thread=own)
 
     async def _start(

@@ -13,10 +13,8 @@ import orjson
 
 from graphstead.engine.clock import as_uuid
 from graphstead.engine.mcp.messages import invalid_params
-from graphstead.engine.transitions import thread_of
 from graphstead.problems import BadRequest
-from graphstead.storage.base import Tx
-from graphstead.storage.rows import Json, ThreadRow
+from graphstead.storage.rows import Json
 
 RESUME_TOOL = "graphstead_resume"
 THREAD_KEY = "graphstead/thread_id"
@@ -39,11 +37,10 @@ def interrupts_of(output: Any) -> list[Json]:
     return list(asks) if isinstance(asks, list) else []
 
 
-def waiting(tx: Tx, thread_id: str) -> ThreadRow:
-    """Get a thread that waits for an answer. Raises ThreadNotFound, BadRequest."""
-    thread = thread_of(tx, thread_id)
-    if thread.status != "interrupted" or "assistant_id" not in thread.metadata:
-        raise BadRequest(f"Thread '{thread_id}' waits for no answer")
+def waiting(thread: Json) -> Json:
+    """Return a thread that waits for an answer. Raises BadRequest for any other."""
+    if thread["status"] != "interrupted" or "assistant_id" not in thread["metadata"]:
+        raise BadRequest(f"Thread '{thread['thread_id']}' waits for no answer")
     return thread
 
 
