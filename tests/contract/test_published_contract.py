@@ -62,7 +62,7 @@ def test_operations_with_parameters_declare_how_they_are_refused(contract: Contr
 
 def refusal_of(operation: Operation) -> str:
     """Return the status of what the contract refuses."""
-    return "400" if operation.rpc_refusals else "422"
+    return "400" if operation.rpc_by_status else "422"
 
 
 def test_planned_operations_declare_501(contract: Contract) -> None:
@@ -77,7 +77,7 @@ def test_every_error_has_the_error_shape(published: Document, contract: Contract
                 validator = response.contents["application/json"].validator
                 assert validator is not None
                 shapes: list[Any] = [{"detail": "x", "code": "not_found", "request_id": "r"}]
-                if operation.rpc_refusals:
+                if operation.rpc_by_status:
                     error = {"code": -32600, "message": "x"}
                     shapes.append({"jsonrpc": "2.0", "id": None, "error": error})
                 assert any(map(validator.ok, shapes)), (operation.operation_id, status)

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from graphstead.contract.json_rpc import BY_STATUS as JSON_RPC_BY_STATUS
+from graphstead.contract.json_rpc import MARK as JSON_RPC
 from graphstead.contract.members import Members, compile_members
 from graphstead.contract.parameters import Parameter, compile_parameter
 from graphstead.contract.schemas import LateSchemas, Schemas, Validator, schemas_for
@@ -70,7 +72,8 @@ class Operation:
     responses: Mapping[str, Response]
     filled_status: Mapping[str, int] = field(default_factory=dict)
     empty_status: int | None = None
-    rpc_refusals: bool = False
+    json_rpc: bool = False
+    rpc_by_status: bool = False
 
     @property
     def planned(self) -> bool:
@@ -132,6 +135,7 @@ def _compile_operation(placed: PlacedOperation, schemas: Schemas, answers: Schem
     )
     _check_arguments(where, placed.path, parameters)
     responses = dict(_responses(placed.place, answers))
+    faults = _form_of_faults(where, value)
     return Operation(
         operation_id=operation_id,
         method=placed.method.upper(),
@@ -144,16 +148,17 @@ def _compile_operation(placed: PlacedOperation, schemas: Schemas, answers: Schem
         responses=MappingProxyType(responses),
         filled_status=_filled_status(responses),
         empty_status=_empty_status(responses),
-        rpc_refusals=_rpc_refusals(where, value),
+        json_rpc=faults == JSON_RPC,
+        rpc_by_status=faults == JSON_RPC_BY_STATUS,
     )
 
 
-def _rpc_refusals(where: str, operation: Mapping[str, Any]) -> bool:
-    """Tell whether what the contract refuses is answered as a JSON-RPC error with status 400."""
-    form = operation.get("x-graphstead-refusals")
-    if form not in (None, "json-rpc"):
-        raise StartupError([f"{where}: x-graphstead-refusals may be json-rpc, not {form!r}"])
-    return form is not None
+def _form_of_faults(where: str, operation: Mapping[str, Any]) -> str | None:
+    """Return in which form the contract's refusals are told; None means the usual one."""
+    form: str | None = operation.get("x-graphstead-faults")
+    if form not in (None, JSON_RPC, JSON_RPC_BY_STATUS):
+        raise StartupError([f"{where}: x-graphstead-faults may not be {form!r}"])
+    return form
 
 
 def _check_arguments(where: str, path: str, parameters: tuple[Parameter, ...]) -> None:

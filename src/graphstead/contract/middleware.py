@@ -18,7 +18,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from graphstead.contract.exchange import KEY, Exchange, exchange_of
-from graphstead.problems import InvalidJson, Problem, RpcRefusal, ServerError, Unprocessable
+from graphstead.contract.json_rpc import rpc_fault
+from graphstead.problems import Problem, ServerError, Unprocessable
 
 __all__ = [
     "EXPOSED_HEADERS",
@@ -46,7 +47,6 @@ EXPOSED_HEADERS = (
     "Graphstead-Ignored",
     "Retry-After",
 )
-PARSE_ERROR, INVALID_REQUEST = -32700, -32600
 PHRASES = {404: "Not Found", 405: "Method Not Allowed"}
 
 
@@ -78,7 +78,8 @@ class EdgeMiddleware:
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
-        exchange = Exchange(_request_id(scope), scope["headers"])
+        scheme, path = scope.get("scheme", "http"), scope["path"]
+        exchange = Exchange(_request_id(scope), scope["headers"], scheme=scheme, path=path)
         scope["extensions"] = {**(scope.get("extensions") or {}), KEY: exchange}
         if scope["type"] != "http":
             await self.app(scope, receive, send)
@@ -193,8 +194,8 @@ def _answer(request: ConnexionRequest, problem: Problem) -> ConnexionResponse:
 async def answer_problem(request: ConnexionRequest, problem: Problem) -> ConnexionResponse:
     """Answer an error of our own tree, as JSON-RPC does where the operation says so."""
     operation = exchange_of(request.scope).operation
-    if operation is not None and operation.rpc_refusals and isinstance(problem, Unprocessable):
-        problem = _as_rpc(problem)
+    if operation is not None and operation.rpc_by_status and isinstance(problem, Unprocessable):
+        problem = rpc_fault(problem)
     if problem.status >= 500 and problem.status != 501:
         exchange = exchange_of(request.scope)
         log.error(
@@ -206,11 +207,6 @@ async def answer_problem(request: ConnexionRequest, problem: Problem) -> Connexi
             extra={"request_id": exchange.request_id},
         )
     return _answer(request, problem)
-
-
-def _as_rpc(problem: Unprocessable) -> RpcRefusal:
-    rpc_code = PARSE_ERROR if isinstance(problem, InvalidJson) else INVALID_REQUEST
-    return RpcRefusal(problem.detail, rpc_code=rpc_code, data=list(problem.errors) or None)
 
 
 async def answer_http_exception(

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Protocol
+from functools import cached_property
+from typing import TYPE_CHECKING, Protocol
 
 from graphstead.engine.assistants import Assistants
 from graphstead.engine.clock import Clock, SystemClock
 from graphstead.engine.crons import Crons
 from graphstead.engine.embedding import Embedder
 from graphstead.engine.graph_store import GraphStore
-from graphstead.engine.mcp import Mcp, Reference
-from graphstead.engine.mcp.calls import Calls
 from graphstead.engine.run_stops import RunStops
 from graphstead.engine.run_streams import RunStreams
 from graphstead.engine.runs import Runs
@@ -31,6 +30,10 @@ from graphstead.graphs.thread_ttl import ThreadTtl
 from graphstead.graphs.webhooks import WebhookRules
 from graphstead.storage.base import Storage
 
+if TYPE_CHECKING:
+    from graphstead.engine.a2a import A2A
+    from graphstead.engine.mcp import Mcp, Reference
+
 
 class EngineLimits(WorkerLimits, UpkeepLimits, Protocol):
     """The settings the engine needs; `graphstead.settings.Settings` has them all."""
@@ -49,6 +52,9 @@ class EngineLimits(WorkerLimits, UpkeepLimits, Protocol):
 
     @property
     def cors_allow_origins(self) -> tuple[str, ...]: ...
+
+    @property
+    def default_a2a_assistant_id(self) -> str | None: ...
 
 
 class Engine:
@@ -71,6 +77,7 @@ class Engine:
         self._storage = storage
         self._settings = settings
         clock = clock or SystemClock()
+        self._clock = clock
         worker_id = clock.new_id() if run_worker else None
         store = store or StoreConfig()
         self._host = GraphHost(graphs)
@@ -90,13 +97,44 @@ class Engine:
         self.threads = Threads(storage, self._host, clock, ttl)
         self.store = Store(self._items)
         self.system = System(storage)
-        self.mcp = Mcp(
-            self.assistants,
-            self.threads,
-            Calls(storage, self.threads, self.runs, self.stops, clock, settings.heartbeat_s),
-            reference=reference,
-            contract_tools=settings.mcp_contract_tools,
-            origins=settings.cors_allow_origins,
+        self._reference = reference
+
+    @cached_property
+    def a2a(self) -> A2A:
+        """Return assistants as agents; loaded when first asked for, which few servers are."""
+        from graphstead.engine.a2a import A2A
+
+        return A2A(
+            storage=self._storage,
+            assistants=self.assistants,
+            threads=self.threads,
+            runs=self.runs,
+            stops=self.stops,
+            clock=self._clock,
+            heartbeat_s=self._settings.heartbeat_s,
+            default_assistant_id=self._settings.default_a2a_assistant_id,
+        )
+
+    @cached_property
+    def mcp(self) -> Mcp:
+        """Return assistants as tools; loaded when first asked for, too."""
+        from graphstead.engine.mcp import Calls, Mcp
+
+        calls = Calls(
+            storage=self._storage,
+            threads=self.threads,
+            runs=self.runs,
+            stops=self.stops,
+            clock=self._clock,
+            heartbeat_s=self._settings.heartbeat_s,
+        )
+        return Mcp(
+            assistants=self.assistants,
+            threads=self.threads,
+            calls=calls,
+            reference=self._reference,
+            contract_tools=self._settings.mcp_contract_tools,
+            origins=self._settings.cors_allow_origins,
         )
 
     async def start(self) -> None:

@@ -47,7 +47,7 @@ from graphstead.problems import (
     MethodNotAllowed,
     NotFound,
     Problem,
-    RpcRefusal,
+    RpcFault,
     Unprocessable,
 )
 from graphstead.storage.rows import Json
@@ -128,7 +128,7 @@ class Mcp:
     async def hear(self, said: Said, asked: Asked, gone: Gone) -> Heard:
         """Carry out what was said.
 
-        Raises RpcRefusal for messages that do not fit the protocol, Forbidden for a page of another
+        Raises RpcFault for messages that do not fit the protocol, Forbidden for a page of another
         origin, and what the engine raises where it cannot answer at all.
         """
         speaker = speaker_of(said, asked, gone, self._origins)
@@ -144,7 +144,7 @@ class Mcp:
             if speaker.modern:
                 check_envelope(said, message)
             outcome = await self._carry_out(message, speaker)
-        except RpcRefusal as refusal:
+        except RpcFault as refusal:
             refusal.message_id = message["id"]
             if speaker.modern:
                 raise
@@ -156,12 +156,12 @@ class Mcp:
     async def _batch(self, messages: list[Json], speaker: Speaker) -> Heard:
         """Answer several messages together, in their order, once the last answer is there."""
         if not speaker.may_batch:
-            raise RpcRefusal(
+            raise RpcFault(
                 f"Protocol version {speaker.version} takes one message at a time",
                 rpc_code=INVALID_REQUEST,
             )
         if any(message.get("method") == "initialize" for message in messages):
-            raise RpcRefusal("initialize must come alone", rpc_code=INVALID_REQUEST)
+            raise RpcFault("initialize must come alone", rpc_code=INVALID_REQUEST)
         together = self._together(messages, speaker)
         if not any("method" in message and "id" in message for message in messages):
             await together
@@ -182,7 +182,7 @@ class Mcp:
             return None
         try:
             outcome = await self._carry_out(message, speaker)
-        except RpcRefusal as refusal:
+        except RpcFault as refusal:
             refusal.message_id = message["id"]
             return error_message(refusal)
         except Problem as problem:
@@ -269,7 +269,7 @@ def _now(message: Json, speaker: Speaker, headers: Mapping[str, str] | None = No
 
 
 def _fault(message_id: MessageId, problem: Problem) -> Json:
-    fault = RpcRefusal(problem.detail, rpc_code=INTERNAL_ERROR, message_id=message_id)
+    fault = RpcFault(problem.detail, rpc_code=INTERNAL_ERROR, message_id=message_id)
     return error_message(fault)
 
 

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 import orjson
 
-from graphstead.problems import RpcRefusal, RpcUnknownMethod
+from graphstead.problems import RpcFault, RpcUnknownMethod
 from graphstead.storage.rows import Json
 
 INVALID_REQUEST = -32600
@@ -25,7 +25,7 @@ def result_message(message_id: MessageId, result: Json) -> Json:
     return {"jsonrpc": "2.0", "id": message_id, "result": result}
 
 
-def error_message(refusal: RpcRefusal) -> Json:
+def error_message(refusal: RpcFault) -> Json:
     """Return the answer to a request that is refused."""
     return refusal.to_body("")
 
@@ -41,9 +41,9 @@ def event_frame(message: Json) -> bytes:
     return b"event: message\r\ndata: %b\r\n\r\n" % orjson.dumps(message)
 
 
-def invalid_params(detail: str, data: Any = None) -> RpcRefusal:
+def invalid_params(detail: str, data: Any = None) -> RpcFault:
     """Say that the parameters of a method do not fit."""
-    return RpcRefusal(detail, rpc_code=INVALID_PARAMS, data=data)
+    return RpcFault(detail, rpc_code=INVALID_PARAMS, data=data)
 
 
 def unknown_method(method: str) -> RpcUnknownMethod:

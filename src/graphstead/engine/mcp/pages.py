@@ -21,7 +21,7 @@ class Pager:
 
     @classmethod
     def of(cls, params: Mapping[str, Any]) -> Pager:
-        """Read `cursor`. Raises RpcRefusal for one that no answer held."""
+        """Read `cursor`. Raises RpcFault for one that no answer held."""
         cursor = params.get("cursor")
         if cursor is None:
             return cls(0)

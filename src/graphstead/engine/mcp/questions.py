@@ -75,7 +75,7 @@ def _asked(ask: Mapping[str, Any]) -> str:
 def answered(params: Mapping[str, Any]) -> tuple[str, Any] | None:
     """Return the thread and the answer in a call that is sent again; None for a first call.
 
-    Raises RpcRefusal for answers that have another form than was asked for, BadRequest where the
+    Raises RpcFault for answers that have another form than was asked for, BadRequest where the
     user declined: the thread goes on waiting.
     """
     state, responses = params.get("requestState"), params.get("inputResponses")

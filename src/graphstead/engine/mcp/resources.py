@@ -20,7 +20,7 @@ from graphstead.engine.mcp.messages import (
 from graphstead.engine.mcp.pages import PAGE, Pager
 from graphstead.engine.mcp.speakers import Speaker
 from graphstead.engine.threads import Threads
-from graphstead.problems import BadRequest, Conflict, NotFound, RpcRefusal, Unprocessable
+from graphstead.problems import BadRequest, Conflict, NotFound, RpcFault, Unprocessable
 from graphstead.storage.rows import Json
 
 ASSISTANT_URI = "graphstead://assistants/{assistant_id}/schemas"
@@ -67,7 +67,7 @@ class Resources:
         return {"resourceTemplates": TEMPLATES}
 
     async def read(self, params: Mapping[str, Any], speaker: Speaker) -> Json:
-        """Read one. Raises RpcRefusal for what does not exist, or cannot be shown by its graph."""
+        """Read one. Raises RpcFault for what does not exist, or cannot be shown by its graph."""
         uri = params.get("uri")
         if not isinstance(uri, str):
             raise invalid_params("params.uri must be a string")
@@ -78,7 +78,7 @@ class Resources:
             raise _not_found(uri, speaker, missing.detail) from missing
         except (BadRequest, Conflict, Unprocessable) as unfit:
             data = {"uri": uri}
-            raise RpcRefusal(unfit.detail, rpc_code=INTERNAL_ERROR, data=data) from unfit
+            raise RpcFault(unfit.detail, rpc_code=INTERNAL_ERROR, data=data) from unfit
         return {"contents": [{"uri": uri, "mimeType": MIME_TYPE, "text": text.decode()}]}
 
     async def _text(self, uri: str) -> bytes:
@@ -97,9 +97,9 @@ def _id(text: str) -> str:
     return known
 
 
-def _not_found(uri: str, speaker: Speaker, why: str) -> RpcRefusal:
+def _not_found(uri: str, speaker: Speaker, why: str) -> RpcFault:
     rpc_code = INVALID_PARAMS if speaker.modern else RESOURCE_NOT_FOUND
-    return RpcRefusal(f"Resource not found: {why}", rpc_code=rpc_code, data={"uri": uri})
+    return RpcFault(f"Resource not found: {why}", rpc_code=rpc_code, data={"uri": uri})
 
 
 def _assistant(row: Json) -> Json:

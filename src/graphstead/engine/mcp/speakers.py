@@ -18,7 +18,7 @@ from graphstead.engine.mcp.messages import (
     invalid_params,
 )
 from graphstead.engine.run_streams import Gone
-from graphstead.problems import Forbidden, RpcRefusal
+from graphstead.problems import Forbidden, RpcFault
 
 HANDSHAKE_VERSIONS = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
 MODERN_VERSIONS = ("2026-07-28",)
@@ -67,7 +67,7 @@ class Speaker:
 def speaker_of(said: Said, asked: Asked, gone: Gone, origins: Sequence[str]) -> Speaker:
     """Read a request's headers.
 
-    Raises Forbidden for a page of another origin, RpcRefusal for a version that is not spoken here
+    Raises Forbidden for a page of another origin, RpcFault for a version that is not spoken here
     and for a client that takes neither JSON nor events.
     """
     _check_origin(asked, origins)
@@ -84,14 +84,14 @@ def speaker_of(said: Said, asked: Asked, gone: Gone, origins: Sequence[str]) -> 
         gone=gone,
     )
     if not speaker.takes_json and not speaker.takes_events:
-        raise RpcRefusal(
+        raise RpcFault(
             "Accept must admit application/json or text/event-stream", rpc_code=INVALID_REQUEST
         )
     return speaker
 
 
 def check_envelope(said: Said, message: Mapping[str, Any]) -> None:
-    """Check what a request of a modern version says of itself, twice. Raises RpcRefusal."""
+    """Check what a request of a modern version says of itself, twice. Raises RpcFault."""
     params = message.get("params") or {}
     meta = meta_of(params)
     missing = [key for key in (VERSION_KEY, CAPABILITIES_KEY) if key not in meta]
@@ -117,7 +117,7 @@ def decoded(header: str | None) -> str | None:
 
 
 def meta_of(params: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return `_meta` of a message's params. Raises RpcRefusal."""
+    """Return `_meta` of a message's params. Raises RpcFault."""
     meta = params.get("_meta") or {}
     if not isinstance(meta, Mapping):
         raise invalid_params("params._meta must be an object")
@@ -143,14 +143,14 @@ def _check_origin(asked: Asked, origins: Sequence[str]) -> None:
             raise Forbidden("Pages of this origin may not call this server")
 
 
-def _unsupported(version: str) -> RpcRefusal:
+def _unsupported(version: str) -> RpcFault:
     supported = [*HANDSHAKE_VERSIONS, *MODERN_VERSIONS]
-    return RpcRefusal(
+    return RpcFault(
         f"Unsupported protocol version: '{version}'",
         rpc_code=UNSUPPORTED_PROTOCOL_VERSION,
         data={"supported": supported, "requested": version},
     )
 
 
-def _mismatch(header: str, place: str) -> RpcRefusal:
-    return RpcRefusal(f"The header {header} differs from {place}", rpc_code=HEADER_MISMATCH)
+def _mismatch(header: str, place: str) -> RpcFault:
+    return RpcFault(f"The header {header} differs from {place}", rpc_code=HEADER_MISMATCH)

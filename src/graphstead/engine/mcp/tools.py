@@ -152,7 +152,7 @@ class Tools:
         return failed(f"InvalidArguments: {_listing(faults)}") if faults else None
 
     async def _find(self, name: str) -> str:
-        """Return the id of the assistant a tool stands for. Raises RpcRefusal."""
+        """Return the id of the assistant a tool stands for. Raises RpcFault."""
         if (known := as_uuid(name)) is not None:
             return await self._existing(known, name)
         rows = await self._named(name)
