@@ -30,6 +30,7 @@ __all__ = [
     "answer_http_exception",
     "answer_problem",
     "answer_unexpected",
+    "log_unexpected",
 ]
 
 log = logging.getLogger("graphstead.contract")
@@ -96,7 +97,7 @@ class EdgeMiddleware:
         except ClientLeft:
             log.debug("client left early", extra={"request_id": exchange.request_id})
         except Exception as error:
-            _log_unexpected(exchange, error.__cause__ or error)
+            log_unexpected(exchange, error.__cause__ or error)
             if not started:
                 await _send_problem(ServerError(), exchange, send_with_id)
 
@@ -117,7 +118,8 @@ def _edge_headers(exchange: Exchange) -> list[tuple[bytes, bytes]]:
     return headers
 
 
-def _log_unexpected(exchange: Exchange, error: BaseException) -> None:
+def log_unexpected(exchange: Exchange, error: BaseException) -> None:
+    """Log a fault with its traceback and the request that met it."""
     operation = exchange.operation.operation_id if exchange.operation else None
     log.error(
         "request %s failed: %r",
@@ -222,7 +224,7 @@ async def answer_unexpected(request: ConnexionRequest, error: Exception) -> Conn
     """Answer a fault of this server; what happened goes to the log, never to the client."""
     if isinstance(error, ClientLeft):
         raise error
-    _log_unexpected(exchange_of(request.scope), error)
+    log_unexpected(exchange_of(request.scope), error)
     return _answer(request, ServerError())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection, Mapping
 from typing import Protocol
 
 from graphstead.engine.assistants import Assistants
@@ -42,6 +43,12 @@ class EngineLimits(WorkerLimits, UpkeepLimits, Protocol):
     @property
     def webhook_secret(self) -> str | None: ...
 
+    @property
+    def crons_enabled(self) -> bool: ...
+
+    @property
+    def cron_poll_s(self) -> float: ...
+
 
 class Engine:
     """What handlers call. With `run_worker` this process also carries out runs."""
@@ -57,6 +64,7 @@ class Engine:
         thread_ttl: ThreadTtl | None = None,
         store: StoreConfig | None = None,
         webhooks: WebhookRules | None = None,
+        disabled: Collection[str] = (),
         clock: Clock | None = None,
     ) -> None:
         self._storage = storage
@@ -76,11 +84,11 @@ class Engine:
         self.runs = Runs(storage, self.assistants, clock, header_rule or HeaderRule(), ttl, rules)
         self.crons = Crons(storage, self.assistants, clock, rules)
         self._sender = Sender(storage, clock, rules, settings.webhook_secret)
-        self._timekeeper = Timekeeper(storage, clock, ttl)
+        self._timekeeper = Timekeeper(storage, clock, ttl, poll_s=settings.cron_poll_s)
         self.streams = RunStreams(storage, self.stops, clock, settings.heartbeat_s)
         self.threads = Threads(storage, self._host, clock, ttl)
         self.store = Store(self._items)
-        self.system = System(storage)
+        self.system = System(storage, _flags(settings, disabled))
 
     async def start(self) -> None:
         """Seed the graphs' own assistants, recover what a crash left, start the worker."""
@@ -91,7 +99,8 @@ class Engine:
         if self._worker is not None:
             self._upkeep.start()
             self._worker.start()
-            self._timekeeper.start()
+            if self._settings.crons_enabled:
+                self._timekeeper.start()
             self._sender.start()
 
     async def stop(self) -> None:
@@ -107,6 +116,14 @@ class Engine:
         self._host.stop()
         self._items.close()
         self._storage.close()
+
+
+def _flags(settings: EngineLimits, disabled: Collection[str]) -> Mapping[str, bool]:
+    """Return what `/info` says of parts that a project can switch off."""
+    return {
+        "assistants": "assistants" not in disabled,
+        "crons": settings.crons_enabled and "runs" not in disabled,
+    }
 
 
 def _embedder(graphs: GraphSet, store: StoreConfig) -> Embedder | None:
