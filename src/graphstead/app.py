@@ -22,6 +22,7 @@ from graphstead.engine import Engine
 from graphstead.graphs import GraphSet, Project, load_graphs
 from graphstead.graphs.custom_app import load_custom_app
 from graphstead.graphs.headers import header_rule
+from graphstead.graphs.ui import Interfaces
 from graphstead.http_rules import cors_policy, mount_prefix
 from graphstead.problems import StartupError
 from graphstead.request_log import RequestLog
@@ -115,6 +116,7 @@ def _engine(settings: Settings, project: Project, graphs: GraphSet, *, run_worke
         store=project.store,
         webhooks=project.webhooks.filled(os.environ),
         disabled=project.http.disabled,
+        interfaces=Interfaces(project.root, project.ui, mount_prefix(settings, project)),
     )
 
 

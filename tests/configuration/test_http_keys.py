@@ -76,7 +76,7 @@ async def test_the_python_sdk_works_below_a_prefix(client: LangGraphClient) -> N
     )
     assert "values" in names(await collect(run))
     thread_id = (await client.threads.create())["thread_id"]
-    waited = await client.runs.wait(thread_id, "echo", input={"message": "hi"})
+    waited: Any = await client.runs.wait(thread_id, "echo", input={"message": "hi"})
     assert waited["reply"] == "hi"
     assert created[0]["run_id"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from graphstead.contract.load import Document
@@ -65,7 +65,7 @@ def _kept(path: str, item: Mapping[str, Any], gone: Callable[[str, str], bool]) 
     }
 
 
-def _methods(item: Mapping[str, Any]) -> Iterator[str]:
+def _methods(item: Mapping[str, Any]) -> list[str]:
     return [method for method in METHODS if method in item]
 
 

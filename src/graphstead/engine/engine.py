@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import Protocol
 
 from graphstead.engine.assistants import Assistants
@@ -27,6 +28,7 @@ from graphstead.graphs.host import GraphHost
 from graphstead.graphs.load import GraphSet
 from graphstead.graphs.store_config import StoreConfig
 from graphstead.graphs.thread_ttl import ThreadTtl
+from graphstead.graphs.ui import Interfaces, UiConfig
 from graphstead.graphs.webhooks import WebhookRules
 from graphstead.storage.base import Storage
 
@@ -65,6 +67,7 @@ class Engine:
         store: StoreConfig | None = None,
         webhooks: WebhookRules | None = None,
         disabled: Collection[str] = (),
+        interfaces: Interfaces | None = None,
         clock: Clock | None = None,
     ) -> None:
         self._storage = storage
@@ -88,6 +91,7 @@ class Engine:
         self.streams = RunStreams(storage, self.stops, clock, settings.heartbeat_s)
         self.threads = Threads(storage, self._host, clock, ttl)
         self.store = Store(self._items)
+        self.interfaces = interfaces or Interfaces(Path(), UiConfig())
         self.system = System(storage, _flags(settings, disabled))
 
     async def start(self) -> None:

@@ -38,6 +38,7 @@ from graphstead.graphs.thread_ttl import (
     later_keys,
     read_ttl,
 )
+from graphstead.graphs.ui import UiConfig, read_ui
 from graphstead.graphs.webhooks import WebhookRules, read_webhooks
 from graphstead.problems import StartupError
 
@@ -110,6 +111,7 @@ class Project:
     store: StoreConfig = field(default_factory=StoreConfig)
     webhooks: WebhookRules = field(default_factory=WebhookRules)
     http: HttpConfig = field(default_factory=HttpConfig)
+    ui: UiConfig = field(default_factory=UiConfig)
 
     @property
     def import_paths(self) -> tuple[Path, ...]:
@@ -169,6 +171,7 @@ class _Reading:
         store = self._store()
         webhooks = read_webhooks(self.raw.get("webhooks"), self._fault)
         http = read_http(self._object("http", self.raw, HTTP_KEYS), self._fault)
+        ui = read_ui(self.raw.get("ui"), self.raw.get("ui_config"), self.path.parent, self._fault)
         if "webhooks" in http.disabled:
             webhooks = replace(webhooks, switched_off=True)
         self._check_surroundings(dependencies)
@@ -189,6 +192,7 @@ class _Reading:
             store=store,
             webhooks=webhooks,
             http=http,
+            ui=ui,
         )
 
     def _unsupported(self) -> Iterator[str]:

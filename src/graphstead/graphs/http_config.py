@@ -14,7 +14,7 @@ __all__ = ["HTTP_KEYS", "CorsConfig", "HttpConfig", "read_cors", "read_http", "r
 Fault = Callable[[str, str], None]
 PARTS = ("assistants", "threads", "runs", "store", "meta", "webhooks", "ui", "mcp", "a2a")
 SWITCHES = {f"disable_{part}": part for part in PARTS}
-CORS_KEYS = {
+CORS_KEYS: Mapping[str, type] = {
     "allow_origins": list,
     "allow_origin_regex": str,
     "allow_methods": list,
