@@ -124,13 +124,17 @@ def _fits_cors(key: str, name: str, value: Any, fault: Fault) -> bool:
     kind = CORS_KEYS.get(name)
     if kind is None:
         fault(key, f"unknown; expected one of {', '.join(CORS_KEYS)}")
-    elif type(value) is not kind or (kind is list and not _texts(value)):
+    elif not _is_of(kind, value):
         fault(key, f"expected {'a list of texts' if kind is list else kind.__name__}")
     elif name == "allow_origin_regex" and not _compiles(value):
         fault(key, f"expected a regular expression, found {value!r}")
     else:
         return True
     return False
+
+
+def _is_of(kind: type, value: Any) -> bool:
+    return type(value) is kind and (kind is not list or _texts(value))
 
 
 def _compiles(pattern: str) -> bool:
