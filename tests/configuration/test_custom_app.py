@@ -40,6 +40,8 @@ def test_its_routes_see_its_state_and_what_its_lifespan_yielded(served: Server) 
 
 def test_its_routes_win_except_over_health_figures_and_the_contract(served: Server) -> None:
     assert served.get("/info").json() == {"mine": True}
+    assert served.get("/llms.txt").json() == "the project's own"
+    assert served.get("/llms-full.txt").text.startswith("# ")
     assert served.get("/ok").json() == {"ok": True, "services": {}}
     assert "swagger-ui" in served.get("/docs").text
     assert served.get("/openapi.json").json()["info"]["title"] == "graphstead"

@@ -42,6 +42,7 @@ from graphstead.contract.middleware import (
     answer_problem,
     answer_unexpected,
 )
+from graphstead.contract.pages import PagesMiddleware
 from graphstead.contract.request import DEFAULT_MAX_BODY_BYTES, CompiledRequestMiddleware
 from graphstead.contract.resolve import HandlerResolver
 from graphstead.contract.response import (
@@ -106,7 +107,6 @@ def build_app(
     served = Contract31(switched_off(bundle, disabled), base_path=base_path)
     pages = _pages(served.raw, base_path, custom, disabled)
     judges = [] if response_validation == "off" else [CompiledResponseMiddleware]
-    outer = _own_layers(pages) if custom is None else _layers(pages, custom, authenticate)
     app = ContractMiddleware(
         ContractASGIApp(),
         import_name=__name__,
@@ -115,7 +115,7 @@ def build_app(
             EdgeMiddleware,
             partial(ContractCors, policy=cors or CorsPolicy()),
             ExceptionMiddleware,
-            *outer,
+            *_layers(pages, custom, authenticate),
             CompiledRequestMiddleware,
             *judges,
             LifespanMiddleware,
@@ -138,22 +138,23 @@ def build_app(
     return app
 
 
-def _own_layers(pages: Layer) -> list[Layer]:
-    return [pages, FastRoutingMiddleware, AuthMiddleware]
+def _layers(
+    pages: list[Layer], custom: CustomApp | None, authenticate: Authenticate | None
+) -> list[Layer]:
+    """Return what finds out where a request goes and who sent it.
 
-
-def _layers(pages: Layer, custom: CustomApp, authenticate: Authenticate | None) -> list[Layer]:
-    """Return the layers around a project's own application; what it raises is answered outside."""
-    theirs = [customized(custom), ExceptionMiddleware, pages]
-    routed = [
-        partial(CustomMatch, custom=custom, authenticate=authenticate),
-        FastRoutingMiddleware,
-        AuthMiddleware,
-    ]
+    Around a project's own application there are errors twice: what its middleware raises is
+    answered outside of it, what the contract raises inside, so that it sees answers alone.
+    """
+    routed = [FastRoutingMiddleware, AuthMiddleware]
+    if custom is None:
+        return [*pages, *routed]
+    match = partial(CustomMatch, custom=custom, authenticate=authenticate)
     fork = partial(CustomFork, custom=custom)
+    theirs = [customized(custom), ExceptionMiddleware]
     if custom.auth_first:
-        return [*routed, CustomUser, *theirs, fork]
-    return [*theirs, *routed, fork]
+        return [match, *routed, CustomUser, *theirs, *pages, fork]
+    return [*theirs, match, *pages, *routed, fork]
 
 
 def _pages(
@@ -161,11 +162,14 @@ def _pages(
     base_path: str,
     custom: CustomApp | None,
     disabled: Collection[str],
-) -> Layer:
+) -> list[Layer]:
     if "meta" in disabled:
-        return partial(BareHealthMiddleware, base_path=base_path)
+        return [partial(BareHealthMiddleware, base_path=base_path)]
     shown = document if custom is None else merged(document, custom.app)
-    return partial(DocsMiddleware, document=shown, base_path=base_path)
+    return [
+        partial(DocsMiddleware, document=shown, base_path=base_path),
+        partial(PagesMiddleware, document=document, base_path=base_path),
+    ]
 
 
 def _answer_errors(app: ContractMiddleware) -> None:

@@ -17,6 +17,7 @@ TAGS_OF = {
     "store": ("Store",),
     "mcp": ("MCP",),
     "a2a": ("A2A",),
+    "meta": ("Docs",),
 }
 UI = "/ui/"
 HEALTH_PATH = "/ok"

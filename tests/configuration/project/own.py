@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -91,6 +90,6 @@ async def search() -> list[str]:
     return ["the project's GET beside the contract's POST"]
 
 
-@app.get("/pause")
-async def pause() -> None:
-    await asyncio.sleep(0.01)
+@app.get("/llms.txt")
+async def llms() -> str:
+    return "the project's own"
