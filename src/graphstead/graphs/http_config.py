@@ -134,7 +134,9 @@ def _fits_cors(key: str, name: str, value: Any, fault: Fault) -> bool:
 
 
 def _is_of(kind: type, value: Any) -> bool:
-    return type(value) is kind and (kind is not list or _texts(value))
+    if isinstance(value, list):
+        return kind is list and _texts(value)
+    return type(value) is kind
 
 
 def _compiles(pattern: str) -> bool:
