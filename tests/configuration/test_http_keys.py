@@ -9,16 +9,18 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
-from configuration.projects import write_project
-from factories import collect, names
+from chaos.storm import UPTO, weather
+from configuration.projects import example_graphs, write_project
+from factories import collect, names, payloads
 from langgraph.pregel.remote import RemoteGraph
 from langgraph_sdk import get_client
 from langgraph_sdk.client import LangGraphClient
 from sdk.test_js_sdk import JS, node
-from servers import Server, until_true
+from servers import ROOT, Server, until_true
 
 __all__ = ["node"]
 
+CHAOS = ROOT / "tests" / "chaos" / "project"
 ECHO = {"assistant_id": "echo", "input": {"message": "hi"}}
 PREFLIGHT = {
     "origin": "http://a.test",
@@ -40,7 +42,8 @@ HTTP = {
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The examples under a prefix, without store, MCP and webhooks."""
     folder = tmp_path_factory.mktemp("http")
-    config = write_project(folder / "project", http=HTTP)
+    graphs = {**example_graphs(), "numbers": f"{CHAOS}/graphs.py:numbers"}
+    config = write_project(folder / "project", http=HTTP, graphs=graphs)
     server = Server(folder / "data", config=config, env={"LOG_JSON": "true"}).start()
     server.url += "/team/api"
     yield server
@@ -81,15 +84,14 @@ async def test_the_python_sdk_works_below_a_prefix(client: LangGraphClient) -> N
     assert created[0]["run_id"]
 
 
-async def test_a_stream_is_followed_to_its_place_below_the_prefix(
-    client: LangGraphClient, served: Server
-) -> None:
-    """As the SDK does when a connection breaks: it appends `Location` to its base address."""
-    thread_id = (await client.threads.create())["thread_id"]
-    run = await client.runs.create(thread_id, "echo", input={"message": "hi"})
-    place = served.get(f"/threads/{thread_id}/runs/{run['run_id']}/join").headers["location"]
-    joined = await client.http.get(place)
-    assert joined["reply"] == "hi"
+async def test_both_sdks_reconnect_below_a_prefix(served: Server, node: str) -> None:
+    """They append `Location` to their base address: what has the prefix twice is found, too."""
+    heard = await weather(served.url, node, streams=1, js_streams=1, waits=1, mean_bytes=3000)
+    assert min(heard.drops["stream"], heard.drops["wait"]) > 0
+    for parts in (*heard.streams, *heard.js_streams):
+        said = [data["number"] for data in payloads(parts, "custom")]
+        assert said == list(range(1, UPTO + 1))
+    assert [output["said"] for output in heard.outputs] == [UPTO]
 
 
 async def test_a_remote_graph_works_below_a_prefix(client: LangGraphClient) -> None:

@@ -84,7 +84,8 @@ def test_what_else_a_checkpointer_asks_for_is_listed(tmp_path: Path) -> None:
     project = load(tmp_path, checkpointer=wanted)
     assert project.unsupported == ("checkpointer.backend", "checkpointer.uri")
     assert "checkpointer.ttl.default_tll: unknown key" in project.warnings[0]
-    assert load(tmp_path, checkpointer={"backend": "default"}).unsupported == ()
+    for granted in ({"backend": "default"}, {"serde": {"pickle_fallback": False}}):
+        assert load(tmp_path, checkpointer=granted).unsupported == ()
 
 
 def test_a_time_to_live_that_means_nothing_is_refused(tmp_path: Path) -> None:
