@@ -56,6 +56,8 @@ class Settings(BaseSettings):
         "GRAPHSTEAD_DATABASE_URI",
         "DATABASE_URI",
         "POSTGRES_URI",
+        "DATABASE_URI_CUSTOM",
+        "POSTGRES_URI_CUSTOM",
     )
     n_jobs_per_worker: int = _setting(
         10,

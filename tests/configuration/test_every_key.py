@@ -74,6 +74,8 @@ KEYS: dict[str, Any] = {
 VARIABLES = {
     "DATABASE_URI": "sqlite:///x.db",
     "POSTGRES_URI": "sqlite:///x.db",
+    "DATABASE_URI_CUSTOM": "sqlite:///x.db",
+    "POSTGRES_URI_CUSTOM": "sqlite:///x.db",
     "REDIS_URI": "redis://127.0.0.1",
     "REDIS_URI_CUSTOM": "redis://127.0.0.1",
     "REDIS_CLUSTER": "true",

@@ -9,8 +9,8 @@ from contract.conftest import THING_ID, MakeClient
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse
-from starlette.routing import Route
+from starlette.responses import JSONResponse, PlainTextResponse
+from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from graphstead.contract.app import CustomApp
@@ -79,6 +79,21 @@ async def test_authentication_comes_first_where_the_project_says_so(
         for path in ("/own", f"/things/{THING_ID}", "/docs"):
             assert (await client.get(path, headers=ADA)).status_code == 200
     assert seen == ["/own ada", f"/things/{THING_ID} ada", "/docs "]
+
+
+async def test_what_is_mounted_at_the_root_leaves_the_contract_its_paths(
+    make_client: MakeClient,
+) -> None:
+    async def page(scope: Scope, receive: Receive, send: Send) -> None:
+        await PlainTextResponse("front end")(scope, receive, send)
+
+    app = CustomApp(Starlette(routes=[Mount("/", app=page)]))
+    for prefix in ("", "/api"):
+        async with make_client(custom=app, base_path=prefix) as client:
+            for path in ("/", "/assets/app.js"):
+                assert (await client.get(prefix + path)).text == "front end"
+            assert (await client.get(f"{prefix}/things/{THING_ID}")).json()["thing_id"] == THING_ID
+            assert (await client.get(f"{prefix}/ok")).json()["ok"] is True
 
 
 async def test_an_application_without_a_description_leaves_the_document_alone(

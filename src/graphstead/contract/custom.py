@@ -1,7 +1,8 @@
 """The project's own web application beside the contract: its routes, middleware and errors.
 
 Its routes win over the contract's except `PROTECTED`; its middleware wraps every request. Where
-both know a path, the method decides; what neither knows is the contract's 404.
+both know a path, the method decides; what neither knows is the contract's 404. What it mounts at
+the root, such as the files of a front end, gets the root and what the contract does not know.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from starlette.applications import Starlette
 from starlette.authentication import AuthCredentials, BaseUser
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Match
+from starlette.routing import BaseRoute, Match, Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from graphstead.contract.auth import Authenticate, AuthRequest, Caller
@@ -89,7 +90,7 @@ class CustomMatch(SpecMiddleware):  # type: ignore[misc]
         if (self._base_path and below == path) or below in PROTECTED:
             return False
         inner = below_prefix(scope, self._base_path)
-        match = _best(self._routes, inner)
+        match = _best(self._routes, inner, at_root=below in ("", "/"))
         if match is Match.FULL:
             return True
         if self._ours.find(path) is not None:
@@ -103,13 +104,14 @@ class CustomMatch(SpecMiddleware):  # type: ignore[misc]
         return bool(other) and _best(self._routes, {**scope, "path": other}) is not Match.NONE
 
 
-def _best(routes: list[BaseRoute], scope: Scope) -> Match:
+def _best(routes: list[BaseRoute], scope: Scope, *, at_root: bool = False) -> Match:
     best = Match.NONE
     for route in routes:
         match, _ = route.matches(scope)
-        if match is Match.FULL:
+        takes_all = isinstance(route, Mount) and route.path == "" and not at_root
+        if match is Match.FULL and not takes_all:
             return match
-        best = match if match is Match.PARTIAL else best
+        best = best if match is Match.NONE else Match.PARTIAL
     return best
 
 
