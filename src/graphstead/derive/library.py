@@ -10,7 +10,7 @@ from typing import Any
 
 from graphstead.derive.catalogue import Entry, catalogue
 from graphstead.derive.llms import full_text, index_text
-from graphstead.derive.reference import index_page, page
+from graphstead.derive.reference import index_page, page, text_of
 from graphstead.derive.samples import read_answers, read_samples
 from graphstead.derive.skills import WHOLE, contract_hash, skill, skill_name, whole_skill
 
@@ -95,8 +95,11 @@ class Library:
     @cached_property
     def full(self) -> str:
         """Return llms-full.txt."""
-        pages = {f"docs/{name}.md": self.page(name) or "" for name in self._pages}
-        return full_text(self.index, pages)
+        texts = {
+            f"docs/{name}.md": text_of(self._document, entry, *self._called(entry))
+            for name, entry in self._pages.items()
+        }
+        return full_text(self.index, texts)
 
     def files(self) -> dict[str, str]:
         """Return every file that is kept below docs/, by path."""

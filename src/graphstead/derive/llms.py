@@ -29,11 +29,7 @@ def index_text(document: Mapping[str, Any], entries: Sequence[Entry], pin: str) 
     return "\n".join(lines) + "\n"
 
 
-def full_text(index: str, pages: Mapping[str, str]) -> str:
-    """Return llms-full.txt: the index, then every page without its OpenAPI section."""
-    parts = [index]
-    for place, text in pages.items():
-        shown = text.partition("\n## OpenAPI\n")[0]
-        body = shown.partition("\n# ")[2] or shown
-        parts.append(f"---\nSource: {place}\n\n# {body.strip()}\n")
-    return "\n".join(parts)
+def full_text(index: str, texts: Mapping[str, str]) -> str:
+    """Return llms-full.txt: the index, then the words of every page, by its address."""
+    pages = [f"---\nSource: {place}\n\n{text}" for place, text in texts.items()]
+    return "\n".join([index, *pages])

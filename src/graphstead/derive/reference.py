@@ -12,7 +12,7 @@ from graphstead.derive.catalogue import Entry, catalogue
 from graphstead.derive.fragment import as_yaml, fragment
 from graphstead.derive.samples import Sample
 
-__all__ = ["Answer", "calls", "errors_table", "index_page", "page"]
+__all__ = ["Answer", "calls", "errors_table", "index_page", "page", "text_of"]
 
 Answer = Mapping[str, Any]
 
@@ -45,9 +45,17 @@ class _Response:
 def page(
     document: Mapping[str, Any], entry: Entry, sample: Sample | None, answer: Answer | None
 ) -> str:
-    """Return the whole page: purpose, calls, parameters, answers, errors, and the contract."""
+    """Return the whole page: its text, then the contract of the operation by itself."""
+    contract = as_yaml(fragment(document, entry))
+    section = f"## OpenAPI\n\n```yaml {entry.call}\n{contract}```\n"
+    return f"{INDEX}\n{text_of(document, entry, sample, answer)}\n{section}"
+
+
+def text_of(
+    document: Mapping[str, Any], entry: Entry, sample: Sample | None, answer: Answer | None
+) -> str:
+    """Return what a page says in words: purpose, calls, parameters, answers, events, errors."""
     parts = [
-        INDEX,
         f"# {entry.title}\n",
         f"> {entry.purpose}\n",
         f"`{entry.call}` · {entry.tag} · operationId `{entry.operation_id}`{_support(entry)}\n",
@@ -59,7 +67,6 @@ def page(
         _events(document, entry),
         "## When it refuses\n\n" + errors_table(document, entry),
         _onward(document, entry),
-        f"## OpenAPI\n\n```yaml {entry.call}\n{as_yaml(fragment(document, entry))}```\n",
     ]
     return "\n".join(part for part in parts if part)
 
@@ -94,6 +101,8 @@ def _answered(answer: Answer | None) -> str:
     head = f"What came back, with status {answer['status']}:"
     if "events" in answer:
         return f"{head}\n\n```text\n{answer['events'].rstrip()}\n```\n"
+    if "text" in answer:
+        return f"{head}\n\n```text\n{answer['text'].rstrip()}\n```\n"
     if answer.get("body") is None:
         return f"What comes back: status {answer['status']}, without a body.\n"
     return f"{head}\n\n```json\n{as_json(answer['body'])}\n```\n"

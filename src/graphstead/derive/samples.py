@@ -37,7 +37,8 @@ class Sample:
     """One operation called in three ways.
 
     `python` and `javascript` are statements that use `client`, or whole programs where they import
-    what they need. `max_time_s` ends the call of a stream that has no end of its own.
+    what they need. `max_time_s` ends the call of a stream that has no end of
+    its own; `given` tells the tests what kind of row an id has to name.
     """
 
     operation_id: str
@@ -48,6 +49,7 @@ class Sample:
     path: Mapping[str, str] = field(default_factory=dict)
     body: Any = None
     max_time_s: float | None = None
+    given: Mapping[str, str] = field(default_factory=dict)
 
     def curl(self, entry: Entry) -> str:
         """Return a command for a POSIX shell; ids of the reader's own are shell variables."""

@@ -92,7 +92,7 @@ def _requests(entry: Entry, sample: Sample, answer: Answer | None) -> str:
     text = f"# Requests\n\n{calls(entry, sample)}"
     if answer is None:
         return text
-    shown = answer.get("events") or as_json(answer.get("body"))
+    shown = answer.get("events") or answer.get("text") or as_json(answer.get("body"))
     return f"{text}\nA real answer, status {answer['status']}:\n\n```text\n{shown.rstrip()}\n```\n"
 
 
