@@ -10,8 +10,9 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse
-from starlette.routing import Mount, Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocket
 
 from graphstead.contract.app import CustomApp
 from graphstead.contract.auth import ApiKeys, Caller
@@ -79,6 +80,31 @@ async def test_authentication_comes_first_where_the_project_says_so(
         for path in ("/own", f"/things/{THING_ID}", "/docs"):
             assert (await client.get(path, headers=ADA)).status_code == 200
     assert seen == ["/own ada", f"/things/{THING_ID} ada", "/docs "]
+
+
+async def test_websockets_of_the_application_are_reached_and_guarded(
+    make_app: Callable[..., Any],
+) -> None:
+    async def live(socket: WebSocket) -> None:
+        await socket.accept()
+        await socket.send_text(f"hello {socket.user.identity}")
+        await socket.close()
+
+    own = CustomApp(Starlette(routes=[WebSocketRoute("/live", live)]), guarded=True)
+    app, sent = make_app(authenticate=KEYS, custom=own), list[Message]()
+    scope = {"type": "websocket", "path": "/live", "query_string": b"", "scheme": "ws"}
+
+    async def receive() -> Message:
+        return {"type": "websocket.connect"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    await app({**scope, "headers": [(b"x-api-key", b"k-ada")]}, receive, send)
+    assert [one.get("text") for one in sent] == [None, "hello ada", None]
+    sent.clear()
+    await app({**scope, "headers": []}, receive, send)
+    assert [(one["type"], one["code"]) for one in sent] == [("websocket.close", 1008)]
 
 
 async def test_what_is_mounted_at_the_root_leaves_the_contract_its_paths(

@@ -25,7 +25,7 @@ from graphstead.contract.auth import Authenticate, AuthRequest, Caller
 from graphstead.contract.exchange import exchange_of
 from graphstead.contract.middleware import log_unexpected
 from graphstead.contract.route import CUSTOM, RouteTable
-from graphstead.problems import ServerError
+from graphstead.problems import Problem, ServerError
 
 __all__ = ["CustomApp", "CustomFork", "CustomMatch", "CustomUser", "customized"]
 
@@ -80,9 +80,23 @@ class CustomMatch(SpecMiddleware):  # type: ignore[misc]
         """Decide, authenticate, go on."""
         if scope["type"] in KINDS and self._is_theirs(scope):
             scope["extensions"][CUSTOM] = True
-            if self._authenticate is not None:
-                exchange_of(scope).caller = await self._authenticate(AuthRequest(scope, None))
+            if self._authenticate is not None and not await self._admit(scope, send):
+                return
         await self.app(scope, receive, send)
+
+    async def _admit(self, scope: Scope, send: Send) -> bool:
+        """Find the caller; refuse a WebSocket by closing it, a request by what the hook raises."""
+        assert self._authenticate is not None
+        try:
+            # A WebSocket has no method; its handshake is a GET.
+            caller = await self._authenticate(AuthRequest({"method": "GET", **scope}, None))
+        except Problem as problem:
+            if scope["type"] == "http":
+                raise
+            await send({"type": "websocket.close", "code": 1008, "reason": problem.detail})
+            return False
+        exchange_of(scope).caller = caller
+        return True
 
     def _is_theirs(self, scope: Scope) -> bool:
         path: str = scope["path"]
