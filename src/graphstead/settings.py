@@ -204,16 +204,16 @@ class Settings(BaseSettings):
         "GRAPHSTEAD_DISABLE_FILE_PERSISTENCE",
         "LANGGRAPH_DISABLE_FILE_PERSISTENCE",
     )
-    default_a2a_assistant_id: str | None = _setting(
-        None,
-        "Assistant whose card is served where an A2A client names none.",
-        "GRAPHSTEAD_DEFAULT_A2A_ASSISTANT_ID",
-        "DEFAULT_A2A_ASSISTANT_ID",
-    )
     webhook_secret: str | None = _setting(
         None,
         "Secret that calls of webhooks are signed with, as Standard Webhooks are (whsec_...).",
         "GRAPHSTEAD_WEBHOOK_SECRET",
+    )
+    default_a2a_assistant_id: str | None = _setting(
+        None,
+        "Assistant whose agent card /.well-known/agent-card.json shows when the query names none.",
+        "GRAPHSTEAD_DEFAULT_A2A_ASSISTANT_ID",
+        "DEFAULT_A2A_ASSISTANT_ID",
     )
     log_level: LogLevel = _setting(
         "INFO", "Least severe log line written.", "GRAPHSTEAD_LOG_LEVEL", "LOG_LEVEL"
