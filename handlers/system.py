@@ -6,7 +6,7 @@ from typing import Any
 
 from graphstead.contract.answers import Raw
 from graphstead.engine import Engine
-from graphstead.engine.callers import Asked, header_of
+from graphstead.engine.callers import Asked
 
 
 async def health_check_ok_get(*, check_db: int, engine: Engine) -> dict[str, Any]:
@@ -26,8 +26,8 @@ async def server_info_info_get(*, engine: Engine) -> dict[str, Any]:
 
 async def ui_post(*, graph: str, body: dict[str, Any], engine: Engine, asked: Asked) -> Raw:
     """Give the HTML that loads a component of a graph."""
-    host = header_of(asked, "host")
-    return Raw(await engine.interfaces.fragment(graph, body["name"], host), "text/html")
+    fragment = await engine.interfaces.fragment(graph, body["name"], asked.base_url)
+    return Raw(fragment, "text/html")
 
 
 async def ui_asset_get(*, graph: str, asset: str, engine: Engine) -> Raw:

@@ -116,7 +116,7 @@ def _engine(settings: Settings, project: Project, graphs: GraphSet, *, run_worke
         store=project.store,
         webhooks=project.webhooks.filled(os.environ),
         disabled=project.http.disabled,
-        interfaces=Interfaces(project.root, project.ui, mount_prefix(settings, project)),
+        interfaces=Interfaces(project.root, project.ui),
     )
 
 

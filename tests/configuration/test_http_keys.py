@@ -70,6 +70,9 @@ def test_places_and_links_carry_the_prefix(served: Server) -> None:
     document = served.get("/openapi.json").json()
     assert document["servers"] == [{"url": "/team/api"}]
     assert f"{served.url}/docs" in served.log
+    (echo,) = served.post("/assistants/search", {"graph_id": "echo"}).json()
+    card = served.get(f"/a2a/{echo['assistant_id']}/.well-known/agent-card.json").json()
+    assert card["url"] == f"{served.url}/a2a/{echo['assistant_id']}"
 
 
 async def test_the_python_sdk_works_below_a_prefix(client: LangGraphClient) -> None:

@@ -44,12 +44,6 @@ class Asked(Protocol):
     def base_url(self) -> str: ...
 
 
-def header_of(asked: Asked, name: str) -> str:
-    """Return a header of the request by its lower-case name, empty where it was not sent."""
-    wanted = name.encode()
-    return next((text.decode("latin-1") for key, text in asked.headers if key == wanted), "")
-
-
 def user_of(caller: Caller) -> dict[str, Any] | None:
     """Return the user object graphs see as `langgraph_auth_user`, None for the anonymous caller."""
     if not caller.identity:

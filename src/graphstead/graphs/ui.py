@@ -93,20 +93,20 @@ class _Bundle:
 class Interfaces:
     """The components of all graphs, bundled when asked for and again when a file has changed."""
 
-    def __init__(self, root: Path, config: UiConfig, prefix: str = "") -> None:
+    def __init__(self, root: Path, config: UiConfig) -> None:
         self._root = root
         self._config = config
-        self._prefix = prefix
         self._bundles: dict[str, _Bundle] = {}
         self._building = asyncio.Lock()
 
-    async def fragment(self, graph_id: str, name: str, host: str) -> bytes:
-        """Return HTML that loads a component where the client puts it.
+    async def fragment(self, graph_id: str, name: str, base_url: str) -> bytes:
+        """Return HTML that loads a component where the client puts it, from this server.
 
+        Without the scheme, as a proxy may have taken TLS off before it asked here.
         Raises NotFound for a graph without components, Conflict where they cannot be built.
         """
         bundle = await self._bundle(graph_id)
-        place = f"//{host}{self._prefix}/ui/{graph_id}"
+        place = f"{base_url.partition(':')[2]}/ui/{graph_id}"
         call = f"{_global(graph_id)}.render({json.dumps(name)}, '{{{{shadowRootId}}}}')"
         script = f'<script src="{_text(f"{place}/{SCRIPT}")}" onload="{_text(call)}"></script>'
         style = f'<link rel="stylesheet" href="{_text(f"{place}/{STYLE}")}">'
