@@ -14,6 +14,8 @@ from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from graphstead import tracing
+from graphstead.abilities import abilities
 from graphstead.contract.app import build_app
 from graphstead.contract.compile import compile_contract
 from graphstead.contract.load import packaged
@@ -70,7 +72,9 @@ def create_app(settings: Settings, project: Project, *, run_worker: bool) -> Ser
     except StartupError:
         asyncio.run(engine.stop())
         raise
-    return ServedApp(RequestLog(app), drain, graphs)
+    logged = RequestLog(app)
+    outer = tracing.TracedRequests(logged) if tracing.is_on() else logged
+    return ServedApp(outer, drain, graphs)
 
 
 def check_handlers() -> int:
@@ -90,6 +94,8 @@ def open_engine(settings: Settings, project: Project, *, run_worker: bool) -> En
 
 
 def _engine(settings: Settings, project: Project, graphs: GraphSet, *, run_worker: bool) -> Engine:
+    # After the graphs: a project may have set up a tracer of its own.
+    tracing.configure_tracing(settings)
     return Engine(
         storage=open_storage(settings),
         graphs=graphs,
@@ -99,6 +105,8 @@ def _engine(settings: Settings, project: Project, graphs: GraphSet, *, run_worke
         thread_ttl=project.thread_ttl,
         store=project.store,
         webhooks=project.webhooks.filled(os.environ),
+        figures_dir=settings.data_dir / "figures",
+        capabilities=abilities(settings, project, packaged()),
     )
 
 

@@ -164,6 +164,16 @@ class Settings(BaseSettings):
         "Secret that calls of webhooks are signed with, as Standard Webhooks are (whsec_...).",
         "GRAPHSTEAD_WEBHOOK_SECRET",
     )
+    otel: bool | None = _setting(
+        None,
+        "Send OpenTelemetry spans (extra otel); unset: when an OTEL_* variable names an exporter.",
+        "GRAPHSTEAD_OTEL",
+    )
+    otel_content: bool = _setting(
+        False,
+        "Write inputs, outputs and error messages into spans.",
+        "GRAPHSTEAD_OTEL_CONTENT",
+    )
     log_level: LogLevel = _setting(
         "INFO", "Least severe log line written.", "GRAPHSTEAD_LOG_LEVEL", "LOG_LEVEL"
     )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
+import structlog
 import uuid_utils
 from connexion.exceptions import ProblemException
 from connexion.lifecycle import ConnexionRequest, ConnexionResponse
@@ -18,6 +20,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from graphstead.contract.exchange import KEY, Exchange, exchange_of
+from graphstead.figures import FIGURES
 from graphstead.problems import Problem, ServerError
 
 __all__ = [
@@ -46,6 +49,9 @@ EXPOSED_HEADERS = (
     "Graphstead-Ignored",
     "Retry-After",
 )
+METHODS = frozenset(ALL_METHODS)
+# As nginx counts clients that left before their answer.
+LEFT_EARLY = 499
 PHRASES = {404: "Not Found", 405: "Method Not Allowed"}
 
 
@@ -82,12 +88,13 @@ class EdgeMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        started = False
+        structlog.contextvars.bind_contextvars(request_id=exchange.request_id)
+        started_s, status = time.perf_counter(), 0
 
         async def send_with_id(message: Message) -> None:
-            nonlocal started
+            nonlocal status
             if message["type"] == "http.response.start":
-                started = True
+                status = message["status"]
                 message["headers"] = [*message.get("headers", ()), *_edge_headers(exchange)]
             await send(message)
 
@@ -97,8 +104,18 @@ class EdgeMiddleware:
             log.debug("client left early", extra={"request_id": exchange.request_id})
         except Exception as error:
             _log_unexpected(exchange, error.__cause__ or error)
-            if not started:
+            if not status:
                 await _send_problem(ServerError(), exchange, send_with_id)
+        finally:
+            _count(scope["method"], exchange, status, time.perf_counter() - started_s)
+
+
+def _count(method: str, exchange: Exchange, status: int, took_s: float) -> None:
+    """Count an answer under its path's template; names that clients make up become one."""
+    path = exchange.operation.path if exchange.operation else ""
+    method = method if method in METHODS else "other"
+    FIGURES.count("lg_api_http_requests_total", (method, path, str(status or LEFT_EARLY)))
+    FIGURES.observe("lg_api_http_requests_latency", took_s * 1000, (method, path))
 
 
 def _request_id(scope: Scope) -> str:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Protocol
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Protocol
 
+from graphstead import tracing
 from graphstead.engine.assistants import Assistants
 from graphstead.engine.clock import Clock, SystemClock
 from graphstead.engine.crons import Crons
 from graphstead.engine.embedding import Embedder
 from graphstead.engine.graph_store import GraphStore
+from graphstead.engine.metrics import Metrics
 from graphstead.engine.run_stops import RunStops
 from graphstead.engine.run_streams import RunStreams
 from graphstead.engine.runs import Runs
@@ -28,6 +33,9 @@ from graphstead.graphs.store_config import StoreConfig
 from graphstead.graphs.thread_ttl import ThreadTtl
 from graphstead.graphs.webhooks import WebhookRules
 from graphstead.storage.base import Storage
+from graphstead.storage.tallies import SharedTallies
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class EngineLimits(WorkerLimits, UpkeepLimits, Protocol):
@@ -58,6 +66,8 @@ class Engine:
         store: StoreConfig | None = None,
         webhooks: WebhookRules | None = None,
         clock: Clock | None = None,
+        figures_dir: Path | None = None,
+        capabilities: Mapping[str, Any] = NOTHING,
     ) -> None:
         self._storage = storage
         self._settings = settings
@@ -80,7 +90,9 @@ class Engine:
         self.streams = RunStreams(storage, self.stops, clock, settings.heartbeat_s)
         self.threads = Threads(storage, self._host, clock, ttl)
         self.store = Store(self._items)
-        self.system = System(storage)
+        self._tallies = SharedTallies(figures_dir) if figures_dir else None
+        self.metrics = Metrics(storage, self._tallies, clock)
+        self.system = System(storage, capabilities)
 
     async def start(self) -> None:
         """Seed the graphs' own assistants, recover what a crash left, start the worker."""
@@ -88,6 +100,8 @@ class Engine:
 
     def _start(self) -> None:
         self.assistants.seed()
+        if self._tallies is not None:
+            self._tallies.start()
         if self._worker is not None:
             self._upkeep.start()
             self._worker.start()
@@ -107,6 +121,9 @@ class Engine:
         self._host.stop()
         self._items.close()
         self._storage.close()
+        if self._tallies is not None:
+            self._tallies.stop()
+        tracing.flush()
 
 
 def _embedder(graphs: GraphSet, store: StoreConfig) -> Embedder | None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from importlib.metadata import version
+from typing import Any
 
 from graphstead.problems import ServerError
 from graphstead.storage.base import Storage
@@ -13,10 +15,11 @@ PROBE_S = 3.0
 
 
 class System:
-    """Health and version."""
+    """Health, version and abilities; `capabilities` are what the parts of this server can do."""
 
-    def __init__(self, storage: Storage) -> None:
+    def __init__(self, storage: Storage, capabilities: Mapping[str, Any]) -> None:
         self._storage = storage
+        self._capabilities = dict(capabilities)
 
     async def health(self, *, check_db: bool) -> Json:
         """Say that the server is up, and with `check_db` that its database answers.
@@ -51,4 +54,5 @@ class System:
                 "revision_id": None,
                 "tenant_id": None,
             },
+            "capabilities": self._capabilities,
         }
