@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
-from graphstead.problems import ServerError
+from graphstead.problems import ServerError, Unavailable
 from graphstead.storage.base import Storage
+from graphstead.storage.errors import StorageBusy, StorageClosed, StorageError
 from graphstead.storage.rows import Json
 
 PROBE_S = 3.0
@@ -22,17 +23,21 @@ class System:
         self._capabilities = dict(capabilities)
 
     async def health(self, *, check_db: bool) -> Json:
-        """Say that the server is up, and with `check_db` that its database answers.
+        """Say that the server is up, and with `check_db` that its database can be read and written.
 
-        Raises ServerError where the database does not answer within 3 s.
+        Raises Unavailable where it does not answer within 3 s, ServerError where it fails.
         """
         if not check_db:
             return {"ok": True, "services": {}}
         try:
             async with asyncio.timeout(PROBE_S):
                 await self._storage.read(lambda tx: tx.runs.next_start_ms())
-        except TimeoutError as late:
-            raise ServerError("The database did not answer within 3 s") from late
+                # Takes the locks and changes nothing, so that nothing has to reach the disk.
+                await self._storage.write(lambda tx: None)
+        except (TimeoutError, StorageBusy, StorageClosed) as away:
+            raise Unavailable("The database is unhealthy: no answer within 3 s") from away
+        except StorageError as fault:
+            raise ServerError(f"The database is unhealthy: {fault}") from fault
         return {"ok": True, "services": {"database": "healthy"}}
 
     def info(self) -> Json:
