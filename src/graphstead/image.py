@@ -151,7 +151,7 @@ class _Reading:
             yield " ".join(map(_quoted, others))
         for name in self._local():
             folder = (self.project.root / name).resolve()
-            inside = f"./{self._in(context, folder)}"
+            inside = f"./{self._in(context, folder)}".removesuffix("/.")
             if any((folder / file).is_file() for file in ("pyproject.toml", "setup.py")):
                 yield f"-e {inside}"
             elif (folder / "requirements.txt").is_file():

@@ -84,7 +84,7 @@ def test_every_key_about_images_is_honoured(tmp_path: Path) -> None:
     assert "apt-get update" in runs
     assert "SHOP=tea" in values(steps, "ENV")
     assert any('uv pip install --system --no-cache "langchain-openai>=1,<2"' in run for run in runs)
-    assert any(run.endswith("-e ./.") for run in runs)
+    assert any(run.endswith("-e .") for run in runs)
     assert any(run.endswith("uninstall -qy uv setuptools wheel") for run in runs)
     assert "touch .env" in runs
     assert "s3cret" not in (tmp_path / "Dockerfile").read_text()

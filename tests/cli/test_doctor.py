@@ -71,7 +71,7 @@ def test_a_graph_that_fails_is_named_with_its_line_and_the_others_are_looked_at(
     found = doctor(*data(tmp_path), config=config, code=1)
     (bad,) = found["graph bad"]
     assert bad["level"] == "fail"
-    assert "bad.py:2" in bad["text"]
+    assert "bad.py line 2" in bad["text"]
     assert found["graph echo"][0]["level"] == "ok"
     assert any("nonsense" in one["text"] for one in found["config"])
 
