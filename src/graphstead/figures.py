@@ -161,8 +161,11 @@ class Tally:
 
     def to_json(self) -> dict[str, Any]:
         """Return it with lists in place of keys."""
-        parts = {"counts": self.counts, "spreads": self.spreads, "levels": self.levels}
-        return {name: _listed(part.items()) for name, part in parts.items()}
+        return {
+            "counts": _listed(self.counts.items()),
+            "spreads": _listed(self.spreads.items()),
+            "levels": _listed(self.levels.items()),
+        }
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Tally:

@@ -233,9 +233,7 @@ def _end(image: Image) -> Iterator[str]:
 def ignored(image: Image) -> str:
     """Return what is not sent to the builder: data, environments, secrets."""
     secrets = ("**/.env", "**/.env.*")
-    own = ()
-    if image.env_file:
-        own = ((Path(image.config).parent / image.env_file).as_posix(),)
+    own = [(Path(image.config).parent / image.env_file).as_posix()] if image.env_file else []
     return "\n".join([*LEFT_OUT, *secrets, *own, ""])
 
 

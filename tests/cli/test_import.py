@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import pytest
 from langgraph_sdk import get_sync_client
@@ -60,7 +60,7 @@ def _filled(client: SyncLangGraphClient) -> dict[str, str]:
     made["assistant"] = assistant["assistant_id"]
     client.assistants.update(made["assistant"], name="mine, better")
     cron = client.crons.create(made["assistant"], schedule="0 9 * * *", timezone="Europe/Berlin")
-    made["cron"] = str(cron["cron_id"])
+    made["cron"] = cast(Any, cron)["cron_id"]
     client.crons.create_for_thread(made["chat"], "chat", schedule="0 8 * * *")
     for labels, key in ((["shop"], "tea"), (["shop", "rare"], "saffron"), (["notes"], "one")):
         client.store.put_item(labels, key, {"of": key})
@@ -129,7 +129,7 @@ def test_a_question_can_be_answered_and_a_talk_goes_on_at_the_new_server(world: 
         told = client.runs.wait(world.ids["approval"], "approval", command={"resume": True})
         assert isinstance(told, dict)
         assert told["result"] == "sent"
-        given = {"messages": [{"role": "user", "content": "third"}]}
+        given: dict[str, Any] = {"messages": [{"role": "user", "content": "third"}]}
         told = client.runs.wait(world.ids["chat"], "chat", input=given)
         assert isinstance(told, dict)
         assert [one["content"] for one in told["messages"]][::2] == ["hi", "again", "third"]

@@ -55,7 +55,7 @@ class NamedSaver(Saver):
 async def replay(graph: Any, saver: NamedSaver, thread_id: str, states: Sequence[Json]) -> None:
     """Write the states, the oldest first, as checkpoints of the thread. Raises what graphs do."""
     by_id = {state["checkpoint"]["checkpoint_id"]: state for state in states}
-    following = {parent: state for state in reversed(states) if (parent := _parent_of(state))}
+    following = {_parent_of(state): state for state in reversed(states)}
     for state in states:
         saver.state = state
         parent = by_id.get(_parent_of(state) or "")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from graphstead.engine import schedules
 from graphstead.engine.clock import wire_time
 from graphstead.engine.merging import open_metadata
-from graphstead.storage.rows import AssistantRow, CronRow, Json, StoreRow, ThreadRow
+from graphstead.storage.rows import AssistantRow, CronRow, Json, StoreRow, ThreadRow, ThreadStatus
 
 __all__ = ["assistant_row", "cron_row", "is_system", "item_row", "thread_row"]
 
@@ -44,10 +44,9 @@ def assistant_row(body: Json) -> AssistantRow:
 
 def thread_row(body: Json) -> ThreadRow:
     """Return a thread without its values; one that was busy comes to rest."""
-    status = body.get("status") or "idle"
     return ThreadRow(
         thread_id=body["thread_id"],
-        status="idle" if status == "busy" else status,
+        status=_resting(body.get("status")),
         metadata=body.get("metadata") or {},
         config=body.get("config") or {},
         created_at=_time(body.get("created_at")),
@@ -57,6 +56,13 @@ def thread_row(body: Json) -> ThreadRow:
         error=body.get("error") if isinstance(body.get("error"), dict) else None,
         interrupts=body.get("interrupts") or {},
     )
+
+
+def _resting(status: str | None) -> ThreadStatus:
+    """Return the status of a thread that no run is active on."""
+    if status in ("interrupted", "error"):
+        return cast(ThreadStatus, status)
+    return "idle"
 
 
 def cron_row(body: Json, now_ms: int) -> CronRow:
