@@ -24,6 +24,7 @@ REQUEST_MS = (1, 5, 10, 25, 50, 100, 250, 500, 1000, 5000, 15_000, 30_000, 60_00
 COMMIT_MS = (0.5, 1, 2, 5, 10, 25, 50, 100, 250, 1000, 5000)
 LAG_MS = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 5000)
 GROUP = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+REQUESTS, LATENCY = "lg_api_http_requests_total", "lg_api_http_requests_latency"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +42,13 @@ FAMILIES: Mapping[str, Family] = {
     family.name: family
     for family in (
         Family(
-            "lg_api_http_requests_total",
+            REQUESTS,
             "counter",
             "Requests answered; path is the contract's template, empty where none fits.",
             ("method", "path", "status"),
         ),
         Family(
-            "lg_api_http_requests_latency",
+            LATENCY,
             "histogram",
             "Milliseconds from a request to the end of its answer, streams included.",
             ("method", "path"),
@@ -198,14 +199,23 @@ class Figures:
 
     def observe(self, name: str, value: float, labels: Labels = ()) -> None:
         """Add one value to a histogram."""
-        bounds, key = FAMILIES[name].bounds, (name, labels)
-        bucket = bisect_left(bounds, value)
         with self._guard:
-            spread = self._tally.spreads.get(key)
-            if spread is None:
-                spread = self._tally.spreads[key] = [0] * (len(bounds) + 2)
-            spread[bucket] += 1
-            spread[-1] += value
+            self._spread(name, labels, value)
+
+    def answered(self, method: str, path: str, status: str, latency_ms: float) -> None:
+        """Count an answer and its latency, at once: this is done for every request."""
+        counts, key = self._tally.counts, (REQUESTS, (method, path, status))
+        with self._guard:
+            counts[key] = counts.get(key, 0) + 1
+            self._spread(LATENCY, (method, path), latency_ms)
+
+    def _spread(self, name: str, labels: Labels, value: float) -> None:
+        bounds, spreads, key = FAMILIES[name].bounds, self._tally.spreads, (name, labels)
+        if key not in spreads:
+            spreads[key] = [0] * (len(bounds) + 2)
+        spread = spreads[key]
+        spread[bisect_left(bounds, value)] += 1
+        spread[-1] += value
 
     def raise_level(self, name: str, by: float) -> None:
         """Raise or lower a gauge that counts for as long as this process lives."""

@@ -114,8 +114,7 @@ def _count(method: str, exchange: Exchange, status: int, took_s: float) -> None:
     """Count an answer under its path's template; names that clients make up become one."""
     path = exchange.operation.path if exchange.operation else ""
     method = method if method in METHODS else "other"
-    FIGURES.count("lg_api_http_requests_total", (method, path, str(status or LEFT_EARLY)))
-    FIGURES.observe("lg_api_http_requests_latency", took_s * 1000, (method, path))
+    FIGURES.answered(method, path, str(status or LEFT_EARLY), took_s * 1000)
 
 
 def _request_id(scope: Scope) -> str:

@@ -7,12 +7,15 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
+from graphstead import __version__
 from graphstead.problems import ServerError, Unavailable
 from graphstead.storage.base import Storage
 from graphstead.storage.errors import StorageBusy, StorageClosed, StorageError
 from graphstead.storage.rows import Json
 
 PROBE_S = 3.0
+# Read once: it takes longer than a whole request.
+LANGGRAPH = version("langgraph")
 
 
 class System:
@@ -43,8 +46,8 @@ class System:
     def info(self) -> Json:
         """Name versions and what this server can do."""
         return {
-            "version": version("graphstead"),
-            "langgraph_py_version": version("langgraph"),
+            "version": __version__,
+            "langgraph_py_version": LANGGRAPH,
             "flags": {
                 "assistants": True,
                 "crons": True,
