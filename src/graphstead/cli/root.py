@@ -25,6 +25,7 @@ COMMANDS = {
     "import": "Copy assistants, threads, crons and items from another Agent Server.",
     "runs": "List what runs and what waits, and why.",
     "webhooks": "List webhook calls that were given up, or send them again.",
+    "spec": "Print the contract, or name what changed between two.",
     "routes": "List every operation and whether it is supported.",
 }
 # `import` is no name for a module.
