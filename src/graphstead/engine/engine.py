@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from graphstead import tracing
 from graphstead.engine.assistants import Assistants
@@ -37,6 +38,9 @@ from graphstead.storage.tallies import SharedTallies
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
+if TYPE_CHECKING:
+    from graphstead.engine.a2a import A2A
+
 
 class EngineLimits(WorkerLimits, UpkeepLimits, Protocol):
     """The settings the engine needs; `graphstead.settings.Settings` has them all."""
@@ -49,6 +53,9 @@ class EngineLimits(WorkerLimits, UpkeepLimits, Protocol):
 
     @property
     def webhook_secret(self) -> str | None: ...
+
+    @property
+    def default_a2a_assistant_id(self) -> str | None: ...
 
 
 class Engine:
@@ -72,6 +79,7 @@ class Engine:
         self._storage = storage
         self._settings = settings
         clock = clock or SystemClock()
+        self._clock = clock
         worker_id = clock.new_id() if run_worker else None
         store = store or StoreConfig()
         self._host = GraphHost(graphs)
@@ -93,6 +101,22 @@ class Engine:
         self._tallies = SharedTallies(figures_dir) if figures_dir else None
         self.metrics = Metrics(storage, self._tallies, clock)
         self.system = System(storage, capabilities)
+
+    @cached_property
+    def a2a(self) -> A2A:
+        """Return assistants as agents; loaded when first asked for, which few servers are."""
+        from graphstead.engine.a2a import A2A
+
+        return A2A(
+            storage=self._storage,
+            assistants=self.assistants,
+            threads=self.threads,
+            runs=self.runs,
+            stops=self.stops,
+            clock=self._clock,
+            heartbeat_s=self._settings.heartbeat_s,
+            default_assistant_id=self._settings.default_a2a_assistant_id,
+        )
 
     async def start(self) -> None:
         """Seed the graphs' own assistants, recover what a crash left, start the worker."""
