@@ -162,6 +162,7 @@ def _new_run(
         caller=draft.caller,
         headers=draft.headers,
         cron_id=draft.cron_id,
+        traceparent=draft.traceparent,
     )
     settled = settle(assistant, thread, draft.body, who)
     created_at = wire_time() if not draft.after_s else wire_time_of_ms(draft.start_ms)

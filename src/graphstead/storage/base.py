@@ -158,6 +158,9 @@ class Runs(Protocol):
     def counts(self) -> tuple[int, int]:
         """Count (pending, running) runs."""
 
+    def waiting_since_ms(self, now_ms: int) -> tuple[int | None, int | None]:
+        """Tell since when the longest waiting and the median of all due pending runs wait."""
+
 
 class Workers(Protocol):
     def beat(self, row: WorkerRow) -> None:
@@ -337,6 +340,8 @@ class Deliveries(Protocol):
         """Make what is given up due again, all or one, from the first attempt; count it."""
 
     def done(self, run_id: str) -> None: ...
+    def counts(self, now_ms: int) -> tuple[int, int]:
+        """Count those that are due and those that are given up."""
 
 
 class Tx(Protocol):
@@ -399,6 +404,9 @@ class Storage(Protocol):
     def read_blocking(self, work: Callable[[Tx], T]) -> T: ...
     def vacuum(self, pages: int) -> int:
         """Give at most so many unused pages back to the file system; return how many it were."""
+
+    def sizes(self) -> Mapping[str, int]:
+        """Return the bytes that `database` and, where there is one, `wal` take."""
 
     def hold(self, worker_id: str) -> None:
         """Hold this worker's liveness lock until the process dies or the storage is closed."""
