@@ -2,6 +2,7 @@
 
     Problem
     ├─ BadRequest 400            the graph or the store refuses a well-formed request
+    │  └─ CommandUnreadable      in the envelope of the event protocol
     ├─ Unauthorized 401
     ├─ Forbidden 403
     ├─ NotFound 404
@@ -37,6 +38,7 @@ from typing import Any, ClassVar, TypedDict
 __all__ = [
     "AssistantNotFound",
     "BadRequest",
+    "CommandUnreadable",
     "Conflict",
     "CronNotFound",
     "FieldError",
@@ -105,6 +107,21 @@ class BadRequest(Problem):
     status = 400
     code = "bad_request"
     default_detail = "The request cannot be carried out as sent"
+
+
+class CommandUnreadable(BadRequest):
+    """A command of the event protocol that is none; the answer is the envelope of a failed one."""
+
+    code = "invalid_argument"
+
+    def to_body(self, request_id: str) -> dict[str, Any]:
+        """Return the wire form `{type: error, id: null, error, message}`."""
+        return {
+            "type": "error",
+            "id": None,
+            "error": self.code,
+            "message": self.detail,
+        }
 
 
 class Unauthorized(Problem):

@@ -1,7 +1,7 @@
 """Assemble the contract layers around the handlers, or refuse to start with every fault listed.
 
-Outermost first: edge, CORS, errors, docs, routing, authentication, request, response, lifespan,
-handlers.
+Outermost first: edge, CORS, errors, docs, WebSockets, routing, authentication, request, response,
+lifespan, handlers.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ from graphstead.contract.response import (
 from graphstead.contract.route import FastRoutingMiddleware
 from graphstead.contract.schemas import LateSchemas, schemas_for
 from graphstead.contract.specification import Contract31
+from graphstead.contract.websocket import WebSocketMiddleware
 from graphstead.problems import Problem, StartupError
 
 __all__ = ["ContractMiddleware", "Lifespan", "build_app"]
@@ -122,6 +123,7 @@ def _layers(
         partial(ContractCors, policy=cors),
         ExceptionMiddleware,
         partial(DocsMiddleware, document=bundle, base_path=base_path),
+        partial(WebSocketMiddleware, policy=cors),
         FastRoutingMiddleware,
         AuthMiddleware,
         CompiledRequestMiddleware,

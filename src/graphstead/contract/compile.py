@@ -17,7 +17,7 @@ from graphstead.contract.schemas import LateSchemas, Schemas, Validator, schemas
 from graphstead.contract.specification import Place, PlacedOperation, placed_operations
 from graphstead.problems import StartupError
 
-__all__ = ["Body", "Content", "Contract", "Operation", "compile_contract"]
+__all__ = ["Body", "Content", "Contract", "Operation", "WebSocketFrames", "compile_contract"]
 
 EVENT_STREAM = "text/event-stream"
 
@@ -56,6 +56,17 @@ class Response:
 
 
 @dataclass(frozen=True, slots=True)
+class WebSocketFrames:
+    """What a WebSocket carries: the schema of what the server sends.
+
+    `events` is the operation that declares the events among it, where there are any.
+    """
+
+    server: Validator
+    events: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Operation:
     """Everything the layers need to know about one operation."""
 
@@ -70,6 +81,8 @@ class Operation:
     responses: Mapping[str, Response]
     filled_status: Mapping[str, int] = field(default_factory=dict)
     empty_status: int | None = None
+    websocket: WebSocketFrames | None = None
+    refused_as_command: bool = False
 
     @property
     def planned(self) -> bool:
@@ -143,6 +156,18 @@ def _compile_operation(placed: PlacedOperation, schemas: Schemas, answers: Schem
         responses=MappingProxyType(responses),
         filled_status=_filled_status(responses),
         empty_status=_empty_status(responses),
+        websocket=_websocket(placed.place, answers),
+        refused_as_command=value.get("x-graphstead-refusal") == "command",
+    )
+
+
+def _websocket(place: Place, answers: Schemas) -> WebSocketFrames | None:
+    frames = place.get("x-websocket")
+    if frames is None:
+        return None
+    return WebSocketFrames(
+        server=answers.at(frames.schema("serverFrame").pointer),
+        events=frames.value.get("events"),
     )
 
 

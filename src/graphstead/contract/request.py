@@ -24,6 +24,7 @@ from graphstead.contract.middleware import ClientLeft
 from graphstead.contract.parameters import Parameter, parse_query
 from graphstead.contract.schemas import MAX_ERRORS
 from graphstead.problems import (
+    CommandUnreadable,
     FieldError,
     PayloadTooLarge,
     Unprocessable,
@@ -65,7 +66,12 @@ class CompiledRequestAPI(RoutedAPI):  # type: ignore[misc]
             if body is not None:
                 content = _content_of(body, scope["headers"])
                 raw = await _read(receive, scope["headers"], limit)
-                exchange.arguments["body"] = _decode(body, content, raw, exchange, reject)
+                try:
+                    exchange.arguments["body"] = _decode(body, content, raw, exchange, reject)
+                except Unprocessable as problem:
+                    if compiled.refused_as_command:
+                        raise CommandUnreadable(problem.detail) from problem
+                    raise
             exchange.disconnected = Disconnected(receive)
             await next_app(scope, receive, send)
 

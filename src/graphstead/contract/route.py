@@ -127,7 +127,7 @@ class FastRoutingMiddleware(SpecMiddleware):  # type: ignore[misc]
             return
         method = scope["method"]
         operation = match.methods.get(method)
-        if operation is None:
+        if operation is None or operation.websocket is not None:
             raise MethodNotAllowed(", ".join(sorted(match.methods)))
         extensions["contract"].operation = operation
         extensions[ROUTING_CONTEXT] = {
