@@ -167,7 +167,7 @@ def told(
     (folder / "node_modules").symlink_to(NODE_MODULES)
     (folder / "run.mjs").write_text(RUNNER)
     files = [_module(folder, sample, server, client) for sample in SAMPLES.values()]
-    command = ["node", "run.mjs", *map(str, files)]
+    command = ["node", "--experimental-websocket", "run.mjs", *map(str, files)]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=110)
     assert done.returncode == 0, done.stderr
     return {Path(name).stem: said for name, said in json.loads(done.stdout).items()}
