@@ -159,9 +159,9 @@ class WebSocketMiddleware(SpecMiddleware):  # type: ignore[misc]
 
     async def _handle(self, operation: Operation, exchange: Exchange, socket: WebSocket) -> int:
         """Run the handler; return the code to close with."""
-        injected = {"asked": exchange, "engine": self._engine, "socket": socket}
         handler = self._handlers[operation.operation_id]
-        given = {**exchange.arguments, **injected}
+        own = {"caller": exchange.caller, "request_id": exchange.request_id, "asked": exchange}
+        given = {**exchange.arguments, **own, "engine": self._engine, "socket": socket}
         try:
             await handler(**{name: given[name] for name in inspect.signature(handler).parameters})
         except SocketClosed:
