@@ -18,6 +18,7 @@ from graphstead.contract.app import build_app
 from graphstead.contract.compile import compile_contract
 from graphstead.contract.load import packaged
 from graphstead.contract.middleware import CorsPolicy
+from graphstead.contract.reference import ContractReference
 from graphstead.contract.resolve import HandlerResolver
 from graphstead.engine import Engine
 from graphstead.graphs import GraphSet, Project, load_graphs
@@ -53,12 +54,13 @@ def create_app(settings: Settings, project: Project, *, run_worker: bool) -> Ser
     With `run_worker` this process also runs graphs, on a thread of their own. Raises
     StartupError with every fault of graphs, database or contract.
     """
-    graphs = load_graphs(project)
-    engine = _engine(settings, project, graphs, run_worker=run_worker)
+    graphs, document = load_graphs(project), packaged()
+    reference = ContractReference(document)
+    engine = _engine(settings, project, graphs, run_worker=run_worker, reference=reference)
     drain = asyncio.Event()
     try:
         app = build_app(
-            packaged(),
+            document,
             engine=engine,
             lifespan=_lifespan(engine),
             response_validation=settings.response_validation,
@@ -89,7 +91,14 @@ def open_engine(settings: Settings, project: Project, *, run_worker: bool) -> En
     return _engine(settings, project, load_graphs(project), run_worker=run_worker)
 
 
-def _engine(settings: Settings, project: Project, graphs: GraphSet, *, run_worker: bool) -> Engine:
+def _engine(
+    settings: Settings,
+    project: Project,
+    graphs: GraphSet,
+    *,
+    run_worker: bool,
+    reference: ContractReference | None = None,
+) -> Engine:
     return Engine(
         storage=open_storage(settings),
         graphs=graphs,
@@ -99,6 +108,7 @@ def _engine(settings: Settings, project: Project, graphs: GraphSet, *, run_worke
         thread_ttl=project.thread_ttl,
         store=project.store,
         webhooks=project.webhooks.filled(os.environ),
+        reference=reference,
     )
 
 

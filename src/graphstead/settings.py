@@ -159,6 +159,11 @@ class Settings(BaseSettings):
         "GRAPHSTEAD_CORS_ALLOW_ORIGINS",
         "CORS_ALLOW_ORIGINS",
     )
+    mcp_contract_tools: bool = _setting(
+        True,
+        "Offer MCP clients tools that search, show and apply the contract of this server.",
+        "GRAPHSTEAD_MCP_CONTRACT_TOOLS",
+    )
     webhook_secret: str | None = _setting(
         None,
         "Secret that calls of webhooks are signed with, as Standard Webhooks are (whsec_...).",

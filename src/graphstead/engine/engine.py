@@ -33,6 +33,7 @@ from graphstead.storage.base import Storage
 
 if TYPE_CHECKING:
     from graphstead.engine.a2a import A2A
+    from graphstead.engine.mcp import Mcp, Reference
 
 
 class EngineLimits(WorkerLimits, UpkeepLimits, Protocol):
@@ -46,6 +47,12 @@ class EngineLimits(WorkerLimits, UpkeepLimits, Protocol):
 
     @property
     def webhook_secret(self) -> str | None: ...
+
+    @property
+    def mcp_contract_tools(self) -> bool: ...
+
+    @property
+    def cors_allow_origins(self) -> tuple[str, ...]: ...
 
     @property
     def default_a2a_assistant_id(self) -> str | None: ...
@@ -65,6 +72,7 @@ class Engine:
         thread_ttl: ThreadTtl | None = None,
         store: StoreConfig | None = None,
         webhooks: WebhookRules | None = None,
+        reference: Reference | None = None,
         clock: Clock | None = None,
     ) -> None:
         self._storage = storage
@@ -91,6 +99,7 @@ class Engine:
         self.threads = Threads(storage, self._host, clock, ttl)
         self.store = Store(self._items)
         self.system = System(storage)
+        self._reference = reference
 
     @cached_property
     def a2a(self) -> A2A:
@@ -106,6 +115,28 @@ class Engine:
             clock=self._clock,
             heartbeat_s=self._settings.heartbeat_s,
             default_assistant_id=self._settings.default_a2a_assistant_id,
+        )
+
+    @cached_property
+    def mcp(self) -> Mcp:
+        """Return assistants as tools; loaded when first asked for, too."""
+        from graphstead.engine.mcp import Calls, Mcp
+
+        calls = Calls(
+            storage=self._storage,
+            threads=self.threads,
+            runs=self.runs,
+            stops=self.stops,
+            clock=self._clock,
+            heartbeat_s=self._settings.heartbeat_s,
+        )
+        return Mcp(
+            assistants=self.assistants,
+            threads=self.threads,
+            calls=calls,
+            reference=self._reference,
+            contract_tools=self._settings.mcp_contract_tools,
+            origins=self._settings.cors_allow_origins,
         )
 
     async def start(self) -> None:
