@@ -12,7 +12,7 @@ import pytest
 from graphstead.contract.auth import ApiKeys, Caller
 
 KEYS = ApiKeys({"key-1": Caller("ada")})
-DENIAL = {"websocket.http.response": {}}
+DENIAL: dict[str, Any] = {"websocket.http.response": {}}
 
 
 class Line:

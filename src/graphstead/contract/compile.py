@@ -22,6 +22,7 @@ from graphstead.problems import StartupError
 __all__ = ["Body", "Content", "Contract", "Operation", "WebSocketFrames", "compile_contract"]
 
 EVENT_STREAM = "text/event-stream"
+COMMAND = "command"
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +165,7 @@ def _compile_operation(placed: PlacedOperation, schemas: Schemas, answers: Schem
         json_rpc=faults == JSON_RPC,
         rpc_by_status=faults == JSON_RPC_BY_STATUS,
         websocket=_websocket(placed.place, answers),
-        refused_as_command=faults == "command",
+        refused_as_command=faults == COMMAND,
     )
 
 
@@ -181,7 +182,7 @@ def _websocket(place: Place, answers: Schemas) -> WebSocketFrames | None:
 def _form_of_faults(where: str, operation: Mapping[str, Any]) -> str | None:
     """Return in which form the contract's refusals are told; None means the usual one."""
     form: str | None = operation.get("x-graphstead-faults")
-    if form not in (None, JSON_RPC, JSON_RPC_BY_STATUS):
+    if form not in (None, JSON_RPC, JSON_RPC_BY_STATUS, COMMAND):
         raise StartupError([f"{where}: x-graphstead-faults may not be {form!r}"])
     return form
 
