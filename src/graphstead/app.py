@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from graphstead.contract.app import build_app
+from graphstead.contract.app import CustomApp, build_app
 from graphstead.contract.compile import compile_contract
 from graphstead.contract.load import packaged
 from graphstead.contract.middleware import CorsPolicy
@@ -22,7 +22,10 @@ from graphstead.contract.reference import ContractReference
 from graphstead.contract.resolve import HandlerResolver
 from graphstead.engine import Engine
 from graphstead.graphs import GraphSet, Project, load_graphs
+from graphstead.graphs.custom_app import load_custom_app
 from graphstead.graphs.headers import header_rule
+from graphstead.graphs.ui import Interfaces
+from graphstead.http_rules import cors_policy, mount_prefix
 from graphstead.problems import StartupError
 from graphstead.request_log import RequestLog
 from graphstead.settings import Settings
@@ -31,6 +34,8 @@ from graphstead.storage.errors import StorageError
 from graphstead.storage.sqlite import open_sqlite
 
 __all__ = ["ServedApp", "check_handlers", "create_app", "open_engine", "open_storage"]
+
+ANY_PAGE = CorsPolicy().admits
 
 
 class ServedApp:
@@ -54,25 +59,45 @@ def create_app(settings: Settings, project: Project, *, run_worker: bool) -> Ser
     With `run_worker` this process also runs graphs, on a thread of their own. Raises
     StartupError with every fault of graphs, database or contract.
     """
+    base_path, cors = mount_prefix(settings, project), cors_policy(settings, project)
     graphs, document = load_graphs(project), packaged()
-    reference = ContractReference(document)
-    engine = _engine(settings, project, graphs, run_worker=run_worker, reference=reference)
+    custom = _custom(project)
+    engine = _engine(
+        settings,
+        project,
+        graphs,
+        run_worker=run_worker,
+        reference=ContractReference(document),
+        admits=cors.admits,
+    )
     drain = asyncio.Event()
     try:
         app = build_app(
             document,
             engine=engine,
-            lifespan=_lifespan(engine),
+            lifespan=_lifespan(engine, custom),
             response_validation=settings.response_validation,
             unknown_fields=settings.unknown_fields,
             max_body_bytes=settings.max_body_bytes,
-            cors=_cors(settings),
+            cors=cors,
             drain=drain,
+            base_path=base_path,
+            custom=custom,
+            disabled=project.http.disabled,
         )
     except StartupError:
         asyncio.run(engine.stop())
         raise
-    return ServedApp(RequestLog(app), drain, graphs)
+    logged = RequestLog(app, project.http.logged_headers, base_path)
+    return ServedApp(logged, drain, graphs)
+
+
+def _custom(project: Project) -> CustomApp | None:
+    app = load_custom_app(project)
+    if app is None:
+        return None
+    http = project.http
+    return CustomApp(app, guarded=http.custom_route_auth, auth_first=http.auth_first)
 
 
 def check_handlers() -> int:
@@ -98,6 +123,7 @@ def _engine(
     *,
     run_worker: bool,
     reference: ContractReference | None = None,
+    admits: Callable[[str], bool] = ANY_PAGE,
 ) -> Engine:
     return Engine(
         storage=open_storage(settings),
@@ -109,6 +135,9 @@ def _engine(
         store=project.store,
         webhooks=project.webhooks.filled(os.environ),
         reference=reference,
+        admits=admits,
+        disabled=project.http.disabled,
+        interfaces=Interfaces(project.root, project.ui),
     )
 
 
@@ -122,19 +151,18 @@ def open_storage(settings: Settings) -> Storage:
         raise StartupError([f"The database {path} cannot be used: {error}"]) from error
 
 
-def _lifespan(engine: Engine) -> Any:
+def _lifespan(engine: Engine, custom: CustomApp | None) -> Any:
+    """Start the project's own application first and stop it last; the engine runs in between."""
+
     @asynccontextmanager
-    async def lifespan(app: Any) -> AsyncIterator[None]:
-        await engine.start()
-        try:
-            yield
-        finally:
-            await engine.stop()
+    async def lifespan(app: Any) -> AsyncIterator[Any]:
+        async with AsyncExitStack() as parts:
+            parts.push_async_callback(engine.stop)
+            state = None
+            if custom is not None:
+                own = custom.app.router.lifespan_context(custom.app)
+                state = await parts.enter_async_context(own)
+            await engine.start()
+            yield state
 
     return lifespan
-
-
-def _cors(settings: Settings) -> CorsPolicy:
-    """Allow credentials as soon as origins are named, as the reference does."""
-    origins = settings.cors_allow_origins
-    return CorsPolicy(allow_origins=origins, allow_credentials="*" not in origins)

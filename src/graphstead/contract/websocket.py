@@ -25,7 +25,7 @@ from graphstead.contract.exchange import Drain, Exchange, exchange_of
 from graphstead.contract.middleware import CorsPolicy
 from graphstead.contract.request import parameter_reader, parse_json
 from graphstead.contract.response import complain
-from graphstead.contract.route import RouteTable
+from graphstead.contract.route import CUSTOM, RouteTable, route_path
 from graphstead.problems import Forbidden, Problem
 
 __all__ = ["SocketClosed", "WebSocket", "WebSocketMiddleware"]
@@ -85,7 +85,7 @@ class WebSocket:
 
 
 class WebSocketMiddleware(SpecMiddleware):  # type: ignore[misc]
-    """Serve the WebSockets of the contract; any other is closed at the handshake."""
+    """Serve the WebSockets of the contract; a project has its own, others are closed."""
 
     def __init__(self, app: ASGIApp, policy: CorsPolicy) -> None:
         self.app = app
@@ -96,7 +96,8 @@ class WebSocketMiddleware(SpecMiddleware):  # type: ignore[misc]
         """Take the WebSockets of the one contract."""
         compiled: Mapping[str, Operation] = options["compiled"]
         found = [one for one in compiled.values() if one.websocket is not None]
-        self._table = RouteTable(found, specification.base_path)
+        self._base_path = specification.base_path
+        self._table = RouteTable(found, self._base_path)
         self._authenticate: Authenticate | None = options.get("authenticate")
         self._reject_unknown = options["unknown_fields"] == "reject"
         self._handlers = {
@@ -108,10 +109,10 @@ class WebSocketMiddleware(SpecMiddleware):  # type: ignore[misc]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a WebSocket; everything else is none of this layer's business."""
-        if scope["type"] != "websocket":
+        if scope["type"] != "websocket" or CUSTOM in scope["extensions"]:
             await self.app(scope, receive, send)
             return
-        match = self._table.find(scope["path"])
+        match = self._table.find(route_path(scope, self._base_path))
         if match is None:
             await receive()
             await send({"type": "websocket.close", "code": NORMAL})
