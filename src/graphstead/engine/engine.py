@@ -16,6 +16,7 @@ from graphstead.engine.crons import Crons
 from graphstead.engine.embedding import Embedder
 from graphstead.engine.graph_store import GraphStore
 from graphstead.engine.metrics import Metrics
+from graphstead.engine.protocol import Protocol as EventProtocol
 from graphstead.engine.run_stops import RunStops
 from graphstead.engine.run_streams import RunStreams
 from graphstead.engine.runs import Runs
@@ -111,6 +112,7 @@ class Engine:
         self._sender = Sender(storage, clock, rules, settings.webhook_secret)
         self._timekeeper = Timekeeper(storage, clock, ttl, poll_s=settings.cron_poll_s)
         self.streams = RunStreams(storage, self.stops, clock, settings.heartbeat_s)
+        self.protocol = EventProtocol(storage, self.runs, self.stops, settings.heartbeat_s)
         self.threads = Threads(storage, self._host, clock, ttl)
         self.store = Store(self._items)
         self._reference = reference

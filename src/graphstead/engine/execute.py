@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -14,7 +14,7 @@ import structlog
 from langgraph.types import StateSnapshot
 
 from graphstead import tracing
-from graphstead.engine import transitions, wire
+from graphstead.engine import protocol_source, transitions, wire
 from graphstead.engine.checkpoints import Ahead, Saver
 from graphstead.engine.chunks import Translator
 from graphstead.engine.clock import Clock
@@ -245,6 +245,10 @@ class Execution:
         }
         if self._saver is not None:
             options["durability"] = kwargs["durability"]
+        if protocol_source.asked_by(kwargs):
+            async for pair in self._protocol_events(graph, given, config, options):
+                yield pair
+            return
         if "events" in kwargs["stream_mode"]:
             async for pair in self._langchain_events(graph, given, config, options):
                 yield pair
@@ -252,6 +256,16 @@ class Execution:
         async for chunk in graph.astream(given, config, **options):
             for pair in self._translate(chunk):
                 yield pair
+
+    async def _protocol_events(
+        self, graph: Any, given: Any, config: Json, options: Json
+    ) -> AsyncIterator[tuple[str, Any]]:
+        """Stream what clients of the event protocol follow."""
+        own = {key: options[key] for key in options if key not in ("stream_mode", "subgraphs")}
+        source = protocol_source.Source()
+        async for namespace, mode, payload in source.events(graph, given, config, own):
+            self._note_values(namespace, mode, payload)
+            yield "|".join((mode, *namespace)), payload
 
     async def _langchain_events(
         self, graph: Any, given: Any, config: Json, options: Json
@@ -267,10 +281,13 @@ class Execution:
 
     def _translate(self, chunk: Any) -> list[tuple[str, Any]]:
         namespace, mode, payload = chunk if len(chunk) == 3 else ((), *chunk)
+        self._note_values(namespace, mode, payload)
+        return list(self._translator.events(namespace, mode, payload))
+
+    def _note_values(self, namespace: Sequence[str], mode: str, payload: Any) -> None:
         if mode == "values" and not namespace:
             self._values = payload
             self._remember_interrupts(payload)
-        return list(self._translator.events(namespace, mode, payload))
 
     def _remember_interrupts(self, values: Any) -> None:
         if isinstance(values, Mapping):

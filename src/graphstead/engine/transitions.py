@@ -329,6 +329,7 @@ def _end_row(run: RunRow, outcome: Outcome, clock: Clock) -> EndRow:
         status=outcome.status,
         ended_ms=clock.now_ms(),
         output=outcome.output,
+        thread_status=outcome.thread.status if outcome.thread else None,
     )
 
 

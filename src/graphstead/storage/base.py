@@ -23,6 +23,7 @@ from graphstead.storage.rows import (
     EndRow,
     EventRow,
     Json,
+    NumberedRun,
     Page,
     ReplayRow,
     RunRow,
@@ -344,6 +345,31 @@ class Deliveries(Protocol):
         """Count those that are due and those that are given up."""
 
 
+class Numbers(Protocol):
+    """Where the protocol events of a thread's runs begin; deleting events leaves the numbers."""
+
+    def add(self, row: NumberedRun) -> None: ...
+    def last(self, thread_id: str) -> NumberedRun | None:
+        """Get the run that was numbered last."""
+
+    def after(self, thread_id: str, place: int, limit: int) -> list[NumberedRun]:
+        """List the numbered runs behind a place, in order."""
+
+    def behind(self, thread_id: str, seq: int) -> NumberedRun | None:
+        """Get the first run that has events behind `seq`, or may still get them."""
+
+    def first_kept(self, thread_id: str) -> NumberedRun | None:
+        """Get the first numbered run whose events are still stored."""
+
+    def next_ended(self, thread_id: str) -> EndRow | None:
+        """Get the run that ended first and has no number."""
+
+    def close(self, run_id: str, frames: int) -> None:
+        """Note how many events a run has, where that is not settled."""
+
+    def forget(self, thread_id: str) -> None: ...
+
+
 class Tx(Protocol):
     """One open transaction."""
 
@@ -368,6 +394,8 @@ class Tx(Protocol):
     def crons(self) -> Crons: ...
     @property
     def deliveries(self) -> Deliveries: ...
+    @property
+    def numbers(self) -> Numbers: ...
     def ring(self, topic: Topic, key: str = "") -> None:
         """Ring this bell once the transaction is committed."""
 
