@@ -73,7 +73,7 @@ class Assistants:
             raise GraphNotFound(assistant_id, self._graphs.ids)
         return known
 
-    async def get(self, assistant_id: str) -> Json:
+    async def get(self, assistant_id: str, asked: Asked) -> Json:
         """Get an assistant by id or graph name. Raises GraphNotFound, AssistantNotFound."""
         return assistant_body(await self._row(assistant_id))
 
@@ -98,20 +98,22 @@ class Assistants:
         made = await self._storage.write(lambda tx: once.answer(tx, insert))
         return Created(made, once.headers)
 
-    async def patch(self, assistant_id: str, body: Mapping[str, Any]) -> Json:
+    async def patch(self, assistant_id: str, body: Mapping[str, Any], asked: Asked) -> Json:
         """Store a new version and make it current. Raises AssistantNotFound, NotFound."""
         self._served(body.get("graph_id"))
         resolved = self.resolve(assistant_id)
         row = await self._storage.write(lambda tx: assistant_rows.patch(tx, resolved, body))
         return assistant_body(row)
 
-    async def set_latest(self, assistant_id: str, version: int) -> Json:
+    async def set_latest(self, assistant_id: str, version: int, asked: Asked) -> Json:
         """Make a stored version the current one. Raises AssistantNotFound, NotFound."""
         resolved = self.resolve(assistant_id)
         row = await self._storage.write(lambda tx: assistant_rows.set_latest(tx, resolved, version))
         return assistant_body(row)
 
-    async def versions(self, assistant_id: str, body: Mapping[str, Any]) -> list[Json]:
+    async def versions(
+        self, assistant_id: str, body: Mapping[str, Any], asked: Asked
+    ) -> list[Json]:
         """List stored versions, newest first. Raises NotFound for an empty page."""
         resolved, page, metadata = self.resolve(assistant_id), page_of(body), body.get("metadata")
         rows = await self._storage.read(lambda tx: tx.assistants.versions(resolved, metadata, page))
@@ -119,7 +121,7 @@ class Assistants:
             raise NotFound(f"Assistant '{assistant_id}' has no such versions")
         return [_version_body(row) for row in rows]
 
-    async def delete(self, assistant_id: str, *, with_threads: bool) -> None:
+    async def delete(self, assistant_id: str, asked: Asked, *, with_threads: bool) -> None:
         """Delete an assistant, its versions, crons and runs; `with_threads` also what it worked on.
 
         Raises AssistantNotFound.
@@ -140,24 +142,26 @@ class Assistants:
             lambda tx: assistant_rows.delete_threads(tx, assistant_id, clock, THREADS_AT_ONCE)
         )
 
-    async def count(self, body: Mapping[str, Any]) -> int:
+    async def count(self, body: Mapping[str, Any], asked: Asked) -> int:
         """Count what a search with these filters finds. Raises NotFound for an unknown graph."""
         match = self._match(body)
         return await self._storage.read(lambda tx: tx.assistants.count(match))
 
-    async def drawing(self, assistant_id: str, xray: bool | int) -> Any:
+    async def drawing(self, assistant_id: str, asked: Asked, xray: bool | int) -> Any:
         """Draw the assistant's graph. Raises AssistantNotFound."""
         return await self._graphs_of.drawing(await self._row(assistant_id), xray)
 
-    async def schemas(self, assistant_id: str) -> Json:
+    async def schemas(self, assistant_id: str, asked: Asked) -> Json:
         """Return the schemas of the assistant's graph. Raises AssistantNotFound."""
         return await self._graphs_of.schemas(await self._row(assistant_id))
 
-    async def subgraphs(self, assistant_id: str, namespace: str | None, recurse: bool) -> Any:
+    async def subgraphs(
+        self, assistant_id: str, asked: Asked, namespace: str | None, recurse: bool
+    ) -> Any:
         """Return the schemas of nested graphs by namespace. Raises AssistantNotFound."""
         return await self._graphs_of.subgraphs(await self._row(assistant_id), namespace, recurse)
 
-    async def search(self, body: Mapping[str, Any]) -> Found:
+    async def search(self, body: Mapping[str, Any], asked: Asked) -> Found:
         """Find assistants: filters graph_id, name (part of it), metadata; newest first by default.
 
         Raises NotFound for the id of a graph that is not served here.

@@ -52,11 +52,11 @@ class Crons:
         )
         return Created(made, once.headers)
 
-    async def get(self, cron_id: str) -> Json:
+    async def get(self, cron_id: str, asked: Asked) -> Json:
         """Get a cron. Raises CronNotFound."""
         return cron_body(await self._storage.read(lambda tx: _existing(tx, cron_id)))
 
-    async def patch(self, cron_id: str, body: Mapping[str, Any]) -> Json:
+    async def patch(self, cron_id: str, body: Mapping[str, Any], asked: Asked) -> Json:
         """Change the given members. Raises CronNotFound, Unprocessable, BadRequest."""
         outbox.check(body, self._webhooks)
         now_ms = self._clock.now_ms()
@@ -68,7 +68,7 @@ class Crons:
 
         return cron_body(await self._storage.write(change))
 
-    async def delete(self, cron_id: str) -> None:
+    async def delete(self, cron_id: str, asked: Asked) -> None:
         """Delete a cron; runs it has made go on. Raises CronNotFound."""
 
         def remove(tx: Tx) -> None:
@@ -76,7 +76,7 @@ class Crons:
 
         await self._storage.write(remove)
 
-    async def search(self, body: Mapping[str, Any]) -> Found:
+    async def search(self, body: Mapping[str, Any], asked: Asked) -> Found:
         """Find crons, newest first by default. Raises GraphNotFound."""
         match, page = self._match(body), page_of(body)
         rows, total = await self._storage.read(
@@ -84,7 +84,7 @@ class Crons:
         )
         return found([project(cron_body(row), body.get("select")) for row in rows], total, page)
 
-    async def count(self, body: Mapping[str, Any]) -> int:
+    async def count(self, body: Mapping[str, Any], asked: Asked) -> int:
         """Count what a search with these filters finds. Raises GraphNotFound."""
         match = self._match(body)
         return await self._storage.read(lambda tx: tx.crons.count(match))

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from graphstead.engine import transitions
+from graphstead.engine.callers import Asked
 from graphstead.engine.clock import Clock
 from graphstead.engine.transitions import FINAL
 from graphstead.problems import NotFound, RunNotFound
@@ -29,7 +30,7 @@ class RunStops:
         self._clock = clock
 
     async def cancel(
-        self, thread_id: str, run_id: str, action: CancelAction, *, wait: bool
+        self, thread_id: str, run_id: str, asked: Asked, action: CancelAction, *, wait: bool
     ) -> bytes | None:
         """Stop a run; with `wait` return the state it left as JSON, once it has stopped.
 
@@ -51,7 +52,9 @@ class RunStops:
             return b"{}"
         return ended.output
 
-    async def cancel_many(self, body: Mapping[str, Any], action: CancelAction) -> None:
+    async def cancel_many(
+        self, body: Mapping[str, Any], asked: Asked, action: CancelAction
+    ) -> None:
         """Stop the listed runs of a thread, or all of a status. Raises NotFound for none."""
         if "status" in body:
             stopped = await self._cancel_status(STATUSES[body["status"]], action)
@@ -95,7 +98,7 @@ class RunStops:
         """Interrupt a run that is pending or running; a finished one is left as it is."""
         await self._stop_all([run_id], None, "interrupt")
 
-    async def delete(self, thread_id: str, run_id: str) -> None:
+    async def delete(self, thread_id: str, run_id: str, asked: Asked) -> None:
         """Delete a run and what it wrote; a live one is stopped and its thread released.
 
         Raises ThreadNotFound, RunNotFound.

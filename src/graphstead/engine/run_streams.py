@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import orjson
 
+from graphstead.engine.callers import Asked
 from graphstead.engine.clock import Clock
 from graphstead.engine.run_stops import RunStops
 from graphstead.engine.transitions import BY_USER, FINAL, REMOVED
@@ -44,7 +45,7 @@ class RunStreams:
             if cancel_on_leave and gone is not None and gone.is_set():
                 await self._stops.interrupt(run.run_id)
 
-    async def find_end(self, thread_id: str | None, run_id: str) -> RunRow | EndRow:
+    async def find_end(self, thread_id: str | None, run_id: str, asked: Asked) -> RunRow | EndRow:
         """Get a run, or how it ended where a temporary run is already deleted.
 
         Raises RunNotFound, also for a run of another thread or one taken away before its end.
@@ -103,7 +104,7 @@ class RunStreams:
         return self._leaving(frames, run_id, gone, cancel_on_leave and live)
 
     async def thread(
-        self, thread_id: str, *, last_event_id: str | None, modes: Iterable[str]
+        self, thread_id: str, asked: Asked, *, last_event_id: str | None, modes: Iterable[str]
     ) -> AsyncIterator[bytes]:
         """Yield what happens on a thread, run after run; never ends but with the thread.
 

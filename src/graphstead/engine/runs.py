@@ -105,7 +105,7 @@ class Runs:
             thread_ttl=self._thread_ttl,
         )
 
-    async def explained(self, thread_id: str, run_id: str) -> Json:
+    async def explained(self, thread_id: str, run_id: str, asked: Asked) -> Json:
         """Get a run in its wire form, with why it waits, its attempt, worker and cancellation.
 
         Raises ThreadNotFound, RunNotFound.
@@ -119,7 +119,7 @@ class Runs:
         return await self._storage.read(read)
 
     async def list(
-        self, thread_id: str, status: str | None, limit: int, offset: int
+        self, thread_id: str, asked: Asked, status: str | None, limit: int, offset: int
     ) -> list[RunRow]:
         """List a thread's runs, newest first. Raises ThreadNotFound."""
 

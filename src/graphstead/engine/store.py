@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from langgraph.store.base import NOT_PROVIDED, Item
 
+from graphstead.engine.callers import Asked
 from graphstead.engine.graph_store import GraphStore
 from graphstead.problems import BadRequest
 from graphstead.storage.rows import Json
@@ -20,7 +21,7 @@ class Store:
     def __init__(self, items: GraphStore) -> None:
         self._items = items
 
-    async def put(self, body: Mapping[str, Any]) -> None:
+    async def put(self, body: Mapping[str, Any], asked: Asked) -> None:
         """Write an item, on disk when this returns. Raises BadRequest for a reserved namespace."""
         ttl = body.get("ttl")
         await _refusing(
@@ -34,18 +35,18 @@ class Store:
         )
 
     async def get(
-        self, namespace: str, key: str, *, refresh_ttl: bool | None = None
+        self, namespace: str, key: str, asked: Asked, *, refresh_ttl: bool | None = None
     ) -> Json | None:
         """Return an item, None where there is none; `namespace` has its labels joined by dots."""
         labels = tuple(namespace.split("."))
         item = await _refusing(self._items.aget(labels, key, refresh_ttl=refresh_ttl))
         return None if item is None else item_body(item)
 
-    async def delete(self, body: Mapping[str, Any]) -> None:
+    async def delete(self, body: Mapping[str, Any], asked: Asked) -> None:
         """Remove an item; one that is not there is no error."""
         await _refusing(self._items.adelete(tuple(body.get("namespace") or ()), body["key"]))
 
-    async def search(self, body: Mapping[str, Any]) -> Json:
+    async def search(self, body: Mapping[str, Any], asked: Asked) -> Json:
         """Return a page of items, the best match first. Raises BadRequest for an unfit filter."""
         found = await _refusing(
             self._items.asearch(
@@ -59,7 +60,7 @@ class Store:
         )
         return {"items": [{**item_body(item), "score": item.score} for item in found]}
 
-    async def namespaces(self, body: Mapping[str, Any]) -> Json:
+    async def namespaces(self, body: Mapping[str, Any], asked: Asked) -> Json:
         """Return a page of the namespaces that hold items, sorted label by label."""
         found: Sequence[Sequence[str]] = await _refusing(
             self._items.alist_namespaces(

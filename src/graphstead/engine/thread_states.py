@@ -13,6 +13,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.types import StateSnapshot
 
 from graphstead.engine import wire
+from graphstead.engine.callers import Asked
 from graphstead.engine.checkpoints import Saver
 from graphstead.engine.graph_code import refusing
 from graphstead.engine.snapshots import thread_state
@@ -45,18 +46,19 @@ class ThreadStates:
         self._host = host
 
     async def newest(
-        self, thread_id: str, *, subgraphs: bool = False, select: Select = None
+        self, thread_id: str, asked: Asked, *, subgraphs: bool = False, select: Select = None
     ) -> bytes:
         """Return the newest state, an empty one where nothing has run.
 
         Raises ThreadNotFound, StateUnreadable.
         """
-        return await self.at(thread_id, {}, subgraphs=subgraphs, select=select)
+        return await self.at(thread_id, {}, asked, subgraphs=subgraphs, select=select)
 
     async def at(
         self,
         thread_id: str,
         checkpoint: Mapping[str, Any],
+        asked: Asked,
         *,
         subgraphs: bool = False,
         select: Select = None,
@@ -73,7 +75,7 @@ class ThreadStates:
             state = await self._host.call(lambda: self._read(graph_id, config, subgraphs))
         return wire.dumps(selected(state or _empty_at(config), select))
 
-    async def history(self, thread_id: str, body: Mapping[str, Any]) -> bytes:
+    async def history(self, thread_id: str, body: Mapping[str, Any], asked: Asked) -> bytes:
         """List states, newest first: `limit`, `before`, `metadata`, `checkpoint`, `select`.
 
         Raises ThreadNotFound, StateUnreadable.

@@ -15,6 +15,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.types import StateSnapshot, StateUpdate
 
 from graphstead.engine import wire
+from graphstead.engine.callers import Asked
 from graphstead.engine.checkpoints import Saver
 from graphstead.engine.chunks import checkpoint_of
 from graphstead.engine.clock import Clock, wire_time
@@ -46,7 +47,7 @@ class ThreadWrites:
         self._clock = clock
         self._host = host
 
-    async def update(self, thread_id: str, body: Mapping[str, Any]) -> Json:
+    async def update(self, thread_id: str, body: Mapping[str, Any], asked: Asked) -> Json:
         """Add a checkpoint as if `as_node` had returned `values`; return where it is.
 
         Raises ThreadNotFound, NotFound for an unknown checkpoint, Conflict while runs are in

@@ -66,24 +66,24 @@ class Threads:
             return await self.writes.creation(row, body["supersteps"], keep=keep)
         return lambda tx: thread_rows.insert(tx, row, keep=keep)
 
-    async def get(self, thread_id: str, *, with_ttl: bool = False) -> Json:
+    async def get(self, thread_id: str, asked: Asked, *, with_ttl: bool = False) -> Json:
         """Get a thread, with `with_ttl` also when its time is up. Raises ThreadNotFound."""
         row = await self._storage.read(lambda tx: thread_of(tx, thread_id))
         return thread_body(row, with_ttl=with_ttl)
 
-    async def patch(self, thread_id: str, body: Mapping[str, Any]) -> Json:
+    async def patch(self, thread_id: str, body: Mapping[str, Any], asked: Asked) -> Json:
         """Merge metadata one level deep, and begin a new time to live. Raises ThreadNotFound."""
         clock = self._clock
         row = await self._storage.write(lambda tx: thread_rows.patch(tx, thread_id, body, clock))
         return thread_body(row)
 
-    async def delete(self, thread_id: str) -> None:
+    async def delete(self, thread_id: str, asked: Asked) -> None:
         """Delete a thread, busy or not, with all it has. Raises ThreadNotFound."""
         clock = self._clock
         if not await self._storage.write(lambda tx: thread_life.delete(tx, thread_id, clock)):
             raise ThreadNotFound(thread_id)
 
-    async def search(self, body: Mapping[str, Any]) -> Found:
+    async def search(self, body: Mapping[str, Any], asked: Asked) -> Found:
         """Find a page of threads, those changed last first by default."""
         match, page = filter_of(body), thread_page(body)
         rows, total = await self._storage.read(
@@ -91,12 +91,12 @@ class Threads:
         )
         return found([found_body(row, body) for row in rows], total, page)
 
-    async def count(self, body: Mapping[str, Any]) -> int:
+    async def count(self, body: Mapping[str, Any], asked: Asked) -> int:
         """Count the threads that a search with these conditions finds."""
         match = filter_of(body)
         return await self._storage.read(lambda tx: tx.threads.count(match))
 
-    async def copy(self, thread_id: str) -> Json:
+    async def copy(self, thread_id: str, asked: Asked) -> Json:
         """Copy a thread with its state, its checkpoints and nothing else. Raises Conflict."""
         target_id, clock = self._clock.new_id(), self._clock
         row = await self._storage.write(
@@ -104,7 +104,7 @@ class Threads:
         )
         return thread_body(row)
 
-    async def prune(self, thread_ids: Sequence[str], strategy: str) -> int:
+    async def prune(self, thread_ids: Sequence[str], strategy: str, asked: Asked) -> int:
         """Delete threads, or all their states but the newest; return how many were found.
 
         One transaction each, so that others get their turn.
@@ -118,7 +118,7 @@ class Threads:
             lambda tx: thread_life.prune(tx, serde, thread_id, strategy, clock)
         )
 
-    async def usage(self, thread_id: str) -> Json:
+    async def usage(self, thread_id: str, asked: Asked) -> Json:
         """Measure what a thread's checkpoints take. Raises ThreadNotFound."""
 
         def measured(tx: Tx) -> ThreadUsage:
