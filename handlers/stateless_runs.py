@@ -56,7 +56,7 @@ async def stream_run_stateless_get(
     disconnected: Disconnected,
 ) -> EventStream:
     """Join the stream of a stateless run."""
-    found = await engine.streams.find_end(None, run_id, asked)
+    found = await engine.streams.find_end(None, run_id, asked, cancels=cancel_on_disconnect)
     frames = await engine.streams.join_stream(
         found,
         last_event_id=last_event_id,

@@ -80,7 +80,7 @@ async def stream_run_http_threads__thread_id__runs__run_id__join_get(
     disconnected: Disconnected,
 ) -> EventStream:
     """Join the stream of a run."""
-    found = await engine.streams.find_end(thread_id, run_id, asked)
+    found = await engine.streams.find_end(thread_id, run_id, asked, cancels=cancel_on_disconnect)
     frames = await engine.streams.join_stream(
         found,
         last_event_id=last_event_id,

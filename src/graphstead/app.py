@@ -14,6 +14,7 @@ from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from graphstead.authentication import Guard, guard_of
 from graphstead.contract.app import build_app
 from graphstead.contract.compile import compile_contract
 from graphstead.contract.load import packaged
@@ -54,13 +55,15 @@ def create_app(settings: Settings, project: Project, *, run_worker: bool) -> Ser
     StartupError with every fault of graphs, database or contract.
     """
     graphs = load_graphs(project)
-    engine = _engine(settings, project, graphs, run_worker=run_worker)
+    engine, guard = _engine(settings, project, graphs, run_worker=run_worker)
     drain = asyncio.Event()
     try:
         app = build_app(
             packaged(),
             engine=engine,
-            lifespan=_lifespan(engine),
+            lifespan=_lifespan(engine, guard),
+            authenticate=guard.authenticate,
+            added=guard.openapi,
             response_validation=settings.response_validation,
             unknown_fields=settings.unknown_fields,
             max_body_bytes=settings.max_body_bytes,
@@ -86,12 +89,21 @@ def check_handlers() -> int:
 
 def open_engine(settings: Settings, project: Project, *, run_worker: bool) -> Engine:
     """Return an engine over the project's graphs and database, not yet started."""
-    return _engine(settings, project, load_graphs(project), run_worker=run_worker)
+    engine, _ = _engine(settings, project, load_graphs(project), run_worker=run_worker)
+    return engine
 
 
-def _engine(settings: Settings, project: Project, graphs: GraphSet, *, run_worker: bool) -> Engine:
-    return Engine(
-        storage=open_storage(settings),
+def _engine(
+    settings: Settings, project: Project, graphs: GraphSet, *, run_worker: bool
+) -> tuple[Engine, Guard]:
+    storage = open_storage(settings)
+    try:
+        guard = guard_of(settings, project, storage)
+    except StartupError:
+        storage.close()
+        raise
+    engine = Engine(
+        storage=storage,
         graphs=graphs,
         settings=settings,
         run_worker=run_worker,
@@ -99,7 +111,9 @@ def _engine(settings: Settings, project: Project, graphs: GraphSet, *, run_worke
         thread_ttl=project.thread_ttl,
         store=project.store,
         webhooks=project.webhooks.filled(os.environ),
+        access=guard.access,
     )
+    return engine, guard
 
 
 def open_storage(settings: Settings) -> Storage:
@@ -112,7 +126,7 @@ def open_storage(settings: Settings) -> Storage:
         raise StartupError([f"The database {path} cannot be used: {error}"]) from error
 
 
-def _lifespan(engine: Engine) -> Any:
+def _lifespan(engine: Engine, guard: Guard) -> Any:
     @asynccontextmanager
     async def lifespan(app: Any) -> AsyncIterator[None]:
         await engine.start()
@@ -120,6 +134,7 @@ def _lifespan(engine: Engine) -> Any:
             yield
         finally:
             await engine.stop()
+            guard.close()
 
     return lifespan
 

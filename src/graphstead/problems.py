@@ -20,6 +20,7 @@
     ├─ Unprocessable 422         the contract refuses the request
     │  └─ GraphNotFound
     ├─ ServerError 500
+    │  └─ RuleFailed           a rule of the project about access, not the request
     ├─ NotImplementedYet 501
     └─ Unavailable 503           carries Retry-After
     StartupError                 never reaches HTTP: the command line prints its faults
@@ -48,6 +49,7 @@ __all__ = [
     "NotImplementedYet",
     "PayloadTooLarge",
     "Problem",
+    "RuleFailed",
     "RunNotFound",
     "ServerError",
     "StartupError",
@@ -59,6 +61,7 @@ __all__ = [
     "Unavailable",
     "Unprocessable",
     "UnsupportedMediaType",
+    "problem_of",
 ]
 
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
@@ -268,6 +271,16 @@ class ServerError(Problem):
     default_detail = "The server failed to answer this request"
 
 
+class RuleFailed(ServerError):
+    """The project's own code about callers failed; what happened is in the log alone."""
+
+    code = "rule_failed"
+
+    def __init__(self, resource: str = "", action: str = "") -> None:
+        about = f"rule for {resource}.{action}" if resource else "authentication"
+        super().__init__(f"The {about} of this server failed; its log says why")
+
+
 class NotImplementedYet(Problem):
     """The contract describes it, this version does not do it."""
 
@@ -287,6 +300,16 @@ class Unavailable(Problem):
         self.retry_after_s = retry_after_s
         seconds = max(1, math.ceil(retry_after_s))
         super().__init__(detail, headers={"retry-after": str(seconds)})
+
+
+def problem_of(
+    status: int, detail: str, headers: Mapping[str, str] | None = None, code: str = ""
+) -> Problem:
+    """Return a problem with a status that other code chose, such as a user's rule."""
+    known = {401: "unauthorized", 403: "forbidden", 404: "not_found", 405: "method_not_allowed"}
+    named = {"status": status, "code": code or known.get(status, "http_error")}
+    problem: Problem = type("ForeignProblem", (Problem,), named)(detail, headers=headers or {})
+    return problem
 
 
 class StartupError(Exception):

@@ -65,8 +65,8 @@ def test_environment_may_come_from_a_file(tmp_path: Path) -> None:
 
 
 def test_keys_this_version_cannot_honour_are_listed(tmp_path: Path) -> None:
-    project = load(tmp_path, auth={"path": "./auth.py:auth"}, ui={}, python_version="3.11")
-    assert project.unsupported == ("auth", "ui")
+    project = load(tmp_path, priority={"path": "./p.py:p"}, ui={}, python_version="3.11")
+    assert project.unsupported == ("priority", "ui")
     assert project.warnings == ()
 
 

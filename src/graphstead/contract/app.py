@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from functools import partial
+from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
 from connexion.exceptions import ProblemException
@@ -22,7 +23,7 @@ from starlette.types import ASGIApp
 from graphstead.contract.auth import Authenticate, AuthMiddleware
 from graphstead.contract.bound import ContractASGIApp
 from graphstead.contract.compile import compile_contract
-from graphstead.contract.docs import DocsMiddleware
+from graphstead.contract.docs import DocsMiddleware, with_security
 from graphstead.contract.events import EventContract
 from graphstead.contract.exchange import Drain
 from graphstead.contract.middleware import (
@@ -48,6 +49,7 @@ from graphstead.problems import Problem, StartupError
 
 __all__ = ["ContractMiddleware", "Lifespan", "build_app"]
 
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 Lifespan: TypeAlias = Callable[[Any], AbstractAsyncContextManager[Any]]
 
 
@@ -70,6 +72,7 @@ def build_app(
     engine: Any,
     lifespan: Lifespan | None = None,
     authenticate: Authenticate | None = None,
+    added: Mapping[str, Any] = NOTHING,
     response_validation: ResponseValidation = "off",
     unknown_fields: Literal["report", "reject"] = "report",
     max_body_bytes: int = DEFAULT_MAX_BODY_BYTES,
@@ -80,7 +83,8 @@ def build_app(
 ) -> ContractMiddleware:
     """Return the ASGI application that serves a bundled document with the handlers of a package.
 
-    ``engine`` is handed to every handler that names it. ``drain`` is set by the server when it
+    ``engine`` is handed to every handler that names it. ``added`` goes into the document that is
+    served (`securitySchemes`, `security`, `paths`). ``drain`` is set by the server when it
     starts to shut down. Raises StartupError with every disagreement between both sides.
     """
     strict = response_validation == "strict"
@@ -94,7 +98,9 @@ def build_app(
         ContractASGIApp(),
         import_name=__name__,
         lifespan=lifespan,
-        middlewares=_layers(bundle, cors or CorsPolicy(), base_path, response_validation),
+        middlewares=_layers(
+            with_security(bundle, added), cors or CorsPolicy(), base_path, response_validation
+        ),
         resolver=resolver,
     )
     _answer_errors(app)

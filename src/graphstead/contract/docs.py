@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from graphstead.contract.load import Document
 
-__all__ = ["DocsMiddleware"]
+__all__ = ["DocsMiddleware", "with_security"]
 
 ASSETS = {
     "swagger-ui-bundle.js": "text/javascript; charset=utf-8",
@@ -131,6 +131,28 @@ class DocsMiddleware:
             content = files("graphstead.contract").joinpath("docs_assets", name).read_bytes()
             self._assets[name] = _File(content, ASSETS[name], "public, max-age=86400")
         return self._assets[name]
+
+
+def with_security(document: Mapping[str, Any], added: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the document with what an installation says of its own security.
+
+    `securitySchemes` join ours, `security` takes the place of ours, members of an operation in
+    `paths` go over those it has.
+    """
+    if not added:
+        return document
+    components = document.get("components", {})
+    schemes = {**components.get("securitySchemes", {}), **added.get("securitySchemes", {})}
+    paths = dict(document.get("paths", {}))
+    for path, operations in added.get("paths", {}).items():
+        known = paths.get(path, {})
+        paths[path] = {**known, **{m: {**known.get(m, {}), **o} for m, o in operations.items()}}
+    return {
+        **document,
+        "security": added.get("security", document.get("security", [])),
+        "components": {**components, "securitySchemes": schemes},
+        "paths": paths,
+    }
 
 
 def _served(document: Mapping[str, Any], base_path: str) -> Document:

@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from graphstead.contract.exchange import KEY, Exchange, exchange_of
-from graphstead.problems import Problem, ServerError
+from graphstead.problems import Problem, ServerError, problem_of
 
 __all__ = [
     "EXPOSED_HEADERS",
@@ -227,7 +227,4 @@ async def answer_unexpected(request: ConnexionRequest, error: Exception) -> Conn
 
 
 def _foreign(status: int, detail: Any, headers: Any) -> Problem:
-    code = {404: "not_found", 405: "method_not_allowed"}.get(status, "http_error")
-    kind = type("ForeignProblem", (Problem,), {"status": status, "code": code})
-    problem: Problem = kind(str(detail or PHRASES.get(status, "")), headers=headers or {})
-    return problem
+    return problem_of(status, str(detail or PHRASES.get(status, "")), headers)

@@ -13,6 +13,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.types import StateSnapshot
 
 from graphstead.engine import wire
+from graphstead.engine.access import Access
 from graphstead.engine.callers import Asked
 from graphstead.engine.checkpoints import Saver
 from graphstead.engine.graph_code import refusing
@@ -41,8 +42,9 @@ Select = Sequence[str] | None
 class ThreadStates:
     """Everything a client can read of the states of a thread."""
 
-    def __init__(self, storage: Storage, host: GraphHost) -> None:
+    def __init__(self, storage: Storage, host: GraphHost, access: Access) -> None:
         self._storage = storage
+        self._access = access
         self._host = host
 
     async def newest(
@@ -68,7 +70,7 @@ class ThreadStates:
         A checkpoint that was never written gives an empty state at that place. Raises
         ThreadNotFound, StateUnreadable.
         """
-        graph_id = await self._graph_id(thread_id)
+        graph_id = await self._graph_id(thread_id, asked)
         config = config_at(thread_id, checkpoint)
         state = None
         if graph_id is not None:
@@ -80,7 +82,7 @@ class ThreadStates:
 
         Raises ThreadNotFound, StateUnreadable.
         """
-        graph_id = await self._graph_id(thread_id)
+        graph_id = await self._graph_id(thread_id, asked)
         metadata = dict(body.get("metadata") or {})
         # Shown in every state's metadata, but not stored there.
         if graph_id is None or metadata.pop("thread_id", thread_id) != thread_id:
@@ -89,9 +91,10 @@ class ThreadStates:
         states = await self._host.call(lambda: self._list(graph_id, config, metadata, body))
         return wire.dumps([selected(state, body.get("select")) for state in states])
 
-    async def _graph_id(self, thread_id: str) -> str | None:
+    async def _graph_id(self, thread_id: str, asked: Asked) -> str | None:
+        grant = await self._access.ask(asked.caller, "threads", "read", thread_id=thread_id)
         row = await self._storage.read(lambda tx: tx.threads.get(thread_id))
-        if row is None:
+        if row is None or not grant.admits(row.metadata):
             raise ThreadNotFound(thread_id)
         graph_id: str | None = row.metadata.get("graph_id")
         return graph_id

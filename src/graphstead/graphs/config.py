@@ -11,6 +11,13 @@ from typing import Any
 
 from dotenv import dotenv_values
 
+from graphstead.graphs.auth_config import (
+    AUTH_KEYS,
+    CACHE_KEYS,
+    OPENAPI_KEYS,
+    AuthConfig,
+    read_auth,
+)
 from graphstead.graphs.store_config import (
     INDEX_KEYS,
     STORE_KEYS,
@@ -33,7 +40,7 @@ from graphstead.problems import StartupError
 __all__ = ["CONFIG_NAME", "GraphSource", "Project", "load_project"]
 
 CONFIG_NAME = "langgraph.json"
-USED_KEYS = frozenset({"graphs", "dependencies", "source", "env", "webhooks"})
+USED_KEYS = frozenset({"auth", "graphs", "dependencies", "source", "env", "webhooks"})
 IMAGE_KEYS = frozenset(
     {
         "$schema",
@@ -50,7 +57,6 @@ IMAGE_KEYS = frozenset(
 )
 UNSUPPORTED_KEYS = frozenset(
     {
-        "auth",
         "checkpointer",
         "encryption",
         "http",
@@ -99,6 +105,7 @@ class Project:
     thread_ttl: ThreadTtl | None = None
     store: StoreConfig = field(default_factory=StoreConfig)
     webhooks: WebhookRules = field(default_factory=WebhookRules)
+    auth: AuthConfig | None = None
 
     @property
     def import_paths(self) -> tuple[Path, ...]:
@@ -151,6 +158,7 @@ class _Reading:
         thread_ttl = self._thread_ttl()
         store = self._store()
         webhooks = read_webhooks(self.raw.get("webhooks"), self._fault)
+        auth = self._auth()
         self._warn_of_unknown("", self.raw, KNOWN_KEYS)
         unsupported = tuple(self._unsupported())
         if self.faults:
@@ -167,6 +175,7 @@ class _Reading:
             thread_ttl=thread_ttl,
             store=store,
             webhooks=webhooks,
+            auth=auth,
         )
 
     def _unsupported(self) -> Iterator[str]:
@@ -272,6 +281,12 @@ class _Reading:
             read_index(index, self._fault) if index else None,
             read_store_ttl(ttl, self._fault) if ttl else StoreTtl(),
         )
+
+    def _auth(self) -> AuthConfig | None:
+        auth = self._object("auth", self.raw, AUTH_KEYS)
+        self._object("auth.cache", auth, CACHE_KEYS)
+        self._object("auth.openapi", auth, OPENAPI_KEYS)
+        return read_auth(auth, self._fault) if auth else None
 
     def _object(
         self, key: str, owner: Mapping[str, Any], known: frozenset[str]

@@ -10,6 +10,7 @@ from graphstead.storage.sqlite.checkpoints import SqliteCheckpoints
 from graphstead.storage.sqlite.crons import SqliteCrons
 from graphstead.storage.sqlite.deliveries import SqliteDeliveries
 from graphstead.storage.sqlite.events import SqliteEvents
+from graphstead.storage.sqlite.keys import SqliteApiKeys
 from graphstead.storage.sqlite.replays import SqliteReplays
 from graphstead.storage.sqlite.runs import SqliteRuns
 from graphstead.storage.sqlite.statements import Statements
@@ -29,6 +30,7 @@ class SqliteTx:
         "crons",
         "deliveries",
         "events",
+        "keys",
         "replays",
         "runs",
         "store",
@@ -49,6 +51,7 @@ class SqliteTx:
         self.store = SqliteStoreItems(sql)
         self.crons = SqliteCrons(sql)
         self.deliveries = SqliteDeliveries(sql)
+        self.keys = SqliteApiKeys(sql)
         self.bells: list[Bell] | None = None
 
     def ring(self, topic: Topic, key: str = "") -> None:
