@@ -25,7 +25,7 @@ from graphstead.problems import StartupError, Unauthorized
 from graphstead.settings import Settings
 from graphstead.storage.base import Storage
 
-__all__ = ["CachedCallers", "Guard", "KeyCallers", "ProjectCallers", "guard_of"]
+__all__ = ["CachedCallers", "Guard", "KeyCallers", "ProjectCallers", "check_auth", "guard_of"]
 
 STUDIO_IDENTITY = "langgraph-studio-user"
 LOOPBACK = frozenset({"127.0.0.1", "::1"})
@@ -108,25 +108,32 @@ class KeyCallers:
 def guard_of(settings: Settings, project: Project, storage: Storage) -> Guard:
     """Return what guards this server. Raises StartupError where settings and project disagree."""
     auth = load_auth(project)
+    check_auth(settings, auth)
     if settings.auth == "keys":
         return _with_keys(auth, storage)
     if auth is None:
         return Guard(None, Access(), {})
-    if not auth.authenticates:
-        raise StartupError(
-            ["auth.path: there is no @auth.authenticate; write one, or set GRAPHSTEAD_AUTH=keys"]
-        )
     callers: Authenticate = ProjectCallers(auth, studio=auth.config.studio and settings.studio_auth)
     if auth.config.cache is not None:
         callers = CachedCallers(callers, auth.config.cache)
     return Guard(callers, Access(_rules(auth)), auth.config.openapi, auth)
 
 
-def _with_keys(auth: ProjectAuth | None, storage: Storage) -> Guard:
-    if auth is not None and auth.authenticates:
+def check_auth(settings: Settings, auth: ProjectAuth | None) -> None:
+    """Raise StartupError where settings and project disagree about who says who calls."""
+    if auth is None:
+        return
+    if settings.auth == "keys" and auth.authenticates:
         raise StartupError(
             ["GRAPHSTEAD_AUTH=keys: the project has an @auth.authenticate of its own; use one"]
         )
+    if settings.auth != "keys" and not auth.authenticates:
+        raise StartupError(
+            ["auth.path: there is no @auth.authenticate; write one, or set GRAPHSTEAD_AUTH=keys"]
+        )
+
+
+def _with_keys(auth: ProjectAuth | None, storage: Storage) -> Guard:
     rules = OwnRows() if auth is None or not auth.has_rules else auth
     openapi = {**KEY_SCHEMES, **(auth.config.openapi if auth else {})}
     return Guard(KeyCallers(ApiKeys(storage, SystemClock())), Access(rules), openapi, auth)

@@ -65,8 +65,17 @@ class ProjectAuth:
         """Tell whether the project says what callers may do."""
         return bool(self._handlers) or self._global is not None
 
-    def rule_for(self, resource: str, action: str) -> tuple[str, Callable[..., Any]] | None:
-        """Return the one rule that answers, with the place it was registered for."""
+    @property
+    def authenticator(self) -> str:
+        """Return the name of the function that says who calls."""
+        return "nobody" if self._authenticate is None else name_of(self._authenticate)
+
+    def rule_for(self, resource: str, action: str) -> tuple[str, str] | None:
+        """Return where the one rule that answers was registered, and its name."""
+        found = self._rule(resource, action)
+        return None if found is None else (found[0], name_of(found[1]))
+
+    def _rule(self, resource: str, action: str) -> tuple[str, Callable[..., Any]] | None:
         for place in ((resource, action), (resource, ANY), (ANY, action), (ANY, ANY)):
             if place in self._handlers:
                 return ".".join(place), self._handlers[place]
@@ -102,7 +111,7 @@ class ProjectAuth:
         self, caller: Any, resource: Any, action: Any, value: dict[str, Any]
     ) -> bool | Mapping[str, Any] | None:
         """Ask the one rule that answers; without one everything is allowed. Raises a Problem."""
-        rule = self.rule_for(resource, action)
+        rule = self._rule(resource, action)
         if rule is None:
             return None
         ctx = AuthContext(
