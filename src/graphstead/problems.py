@@ -42,6 +42,7 @@ __all__ = [
     "CronNotFound",
     "FieldError",
     "Forbidden",
+    "ForeignProblem",
     "GraphNotFound",
     "MethodNotAllowed",
     "NotAcceptable",
@@ -302,13 +303,18 @@ class Unavailable(Problem):
         super().__init__(detail, headers={"retry-after": str(seconds)})
 
 
+class ForeignProblem(Problem):
+    """A problem whose status other code chose, such as a user's rule; any status will do."""
+
+
 def problem_of(
-    status: int, detail: str, headers: Mapping[str, str] | None = None, code: str = ""
-) -> Problem:
-    """Return a problem with a status that other code chose, such as a user's rule."""
+    status: int, detail: str, headers: Mapping[str, str] | None = None
+) -> ForeignProblem:
+    """Return a problem with this status."""
     known = {401: "unauthorized", 403: "forbidden", 404: "not_found", 405: "method_not_allowed"}
-    named = {"status": status, "code": code or known.get(status, "http_error")}
-    problem: Problem = type("ForeignProblem", (Problem,), named)(detail, headers=headers or {})
+    named = {"status": status, "code": known.get(status, "http_error")}
+    kind = type("ForeignProblem", (ForeignProblem,), named)
+    problem: ForeignProblem = kind(detail, headers=headers or {})
     return problem
 
 
