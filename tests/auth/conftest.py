@@ -6,17 +6,26 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from auth.estate import Person
 from servers import EXAMPLES, Server
 
+from graphstead.engine.clock import SystemClock
+from graphstead.engine.keys import ApiKeys
+from graphstead.storage.sqlite import open_sqlite
+
 PROJECT = Path(__file__).parent / "project" / "langgraph.json"
 
 
-def make_key(server: Server, identity: str, *more: str) -> str:
-    """Make a key on the command line, as people do; the server may be running."""
-    return keys(server, "create", "--identity", identity, *more).strip()
+def make_key(server: Server, identity: str, **more: Any) -> str:
+    """Make a key in the data of a running server, as the command line does."""
+    storage = open_sqlite(server.database)
+    try:
+        return ApiKeys(storage, SystemClock()).create(identity, **more).token
+    finally:
+        storage.close()
 
 
 def keys(server: Server, *words: str) -> str:
@@ -47,5 +56,5 @@ def by_name(name: str) -> Person:
     return Person(name, {"Authorization": f"Bearer {name}"})
 
 
-def by_key(server: Server, name: str, *more: str) -> Person:
-    return Person(name, {"X-Api-Key": make_key(server, name, *more)})
+def by_key(server: Server, name: str, *permissions: str) -> Person:
+    return Person(name, {"X-Api-Key": make_key(server, name, permissions=permissions)})

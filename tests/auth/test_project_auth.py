@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,11 +13,14 @@ from auth.conftest import PROJECT
 from langgraph_sdk import Auth
 from servers import EXAMPLES
 
-from graphstead.authentication import CachedCallers
+from graphstead.authentication import CachedCallers, check_auth
 from graphstead.contract.auth import AuthRequest, Caller
 from graphstead.engine.access import ACTIONS
-from graphstead.graphs.auth import ProjectAuth
+from graphstead.graphs import load_project
+from graphstead.graphs.auth import ProjectAuth, load_auth
 from graphstead.graphs.auth_config import AuthCache, AuthConfig
+from graphstead.problems import StartupError
+from graphstead.settings import AuthMode, Settings, read_settings
 
 CONFIG = AuthConfig("./auth.py", "auth")
 
@@ -63,21 +65,14 @@ def test_without_a_rule_for_it_an_act_is_allowed() -> None:
     assert registered(("threads", "read")).rule_for("store", "put") is None
 
 
-def check(folder: Path, auth: Any, code: str = "", **env: str) -> subprocess.CompletedProcess[str]:
-    """Run `graphstead check` on a project with this auth."""
+def start(folder: Path, auth: Any, code: str, mode: AuthMode = "none") -> None:
+    """Load a project with this auth as a start does. Raises StartupError."""
     folder.mkdir(exist_ok=True)
     (folder / "rules.py").write_text(code)
     graph = EXAMPLES.parent / "graphs" / "echo.py"
     config = {"dependencies": ["."], "graphs": {"echo": f"{graph}:graph"}, "auth": auth}
     (folder / "langgraph.json").write_text(json.dumps(config))
-    command = [sys.executable, "-m", "graphstead", "check"]
-    return subprocess.run(
-        [*command, "--config", str(folder / "langgraph.json")],
-        capture_output=True,
-        text=True,
-        env={**os.environ, **env},
-        check=False,
-    )
+    check_auth(Settings(auth=mode), load_auth(load_project(folder)))
 
 
 RULES = {"path": "./rules.py:auth"}
@@ -108,25 +103,29 @@ async def who(body): return "ada"
 def test_an_auth_that_cannot_be_served_stops_the_start(
     auth: Any, code: str, fault: str, tmp_path: Path
 ) -> None:
-    ended = check(tmp_path / "project", auth, code)
-    assert ended.returncode == 3, ended.stdout
-    assert fault in ended.stderr
+    with pytest.raises(StartupError) as refused:
+        start(tmp_path / "project", auth, code)
+    assert fault in str(refused.value)
 
 
 def test_keys_and_an_authenticator_are_one_too_many(tmp_path: Path) -> None:
     code = BODY.replace("body", "path")
-    ended = check(tmp_path / "project", RULES, code, GRAPHSTEAD_AUTH="keys")
-    assert ended.returncode == 3
-    assert "has an @auth.authenticate of its own; use one" in ended.stderr
+    with pytest.raises(StartupError, match=r"has an @auth\.authenticate of its own; use one"):
+        start(tmp_path / "project", RULES, code, "keys")
 
 
-@pytest.mark.parametrize(("value", "code"), [("noop", 0), ("custom", 0), ("langsmith", 3)])
-def test_the_references_auth_type_is_understood(value: str, code: int, tmp_path: Path) -> None:
-    ended = check(
-        tmp_path / "project", RULES, BODY.replace("body", "path"), LANGGRAPH_AUTH_TYPE=value
-    )
-    assert ended.returncode == code
-    assert ("asks no other service about keys" in ended.stderr) == (code == 3)
+@pytest.mark.parametrize("value", ["noop", "custom"])
+def test_the_references_auth_types_are_understood(
+    value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LANGGRAPH_AUTH_TYPE", value)
+    assert read_settings().auth == "none"
+
+
+def test_asking_another_service_about_keys_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LANGGRAPH_AUTH_TYPE", "langsmith")
+    with pytest.raises(StartupError, match="asks no other service about keys"):
+        read_settings()
 
 
 def test_check_tells_which_rule_answers_each_act() -> None:
