@@ -208,6 +208,7 @@ CASES |= {
     ),
     "a2a_card_get": protocol("GET", "/a2a/{assistant}"),
     "a2a_agent_card_get": protocol("GET", "/a2a/{assistant}/.well-known/agent-card.json"),
+    "a2a_agent_json_get": protocol("GET", "/a2a/{assistant}/.well-known/agent.json"),
     "agent_card_well_known_get": protocol(
         "GET", "/.well-known/agent-card.json?assistant_id={assistant}"
     ),

@@ -39,12 +39,13 @@ def test_the_sdk_sends_a_key_and_finds_its_own_rows(keyed: Server) -> None:
     )
     with ada, bob:
         thread = ada.threads.create(metadata={"place": "sdk", "owner": "bob"})
-        assert thread["metadata"]["owner"] == "ada"
+        assert thread["metadata"] == {"place": "sdk", "owner": "ada"}
         assert [one["thread_id"] for one in ada.threads.search(metadata={"place": "sdk"})] == [
             thread["thread_id"]
         ]
         assert bob.threads.search(metadata={"place": "sdk"}) == []
-        assert ada.runs.wait(None, "echo", input={"message": "hi"})["reply"] == "hi"
+        output = ada.runs.wait(None, "echo", input={"message": "hi"})
+        assert output == {"message": "hi", "reply": "hi"}
 
 
 def test_a_key_is_stored_as_a_hash_and_shown_by_its_beginning(keyed: Server) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -16,7 +17,7 @@ from graphstead.contract.schemas import schemas_for
 
 GUARDED = [one for one in OPERATIONS if one.value.get("security") != []]
 ERRORS = schemas_for(DOCUMENT).at("/components/schemas/ErrorResponse")
-NOTHING = ([], 0, {"pruned_count": 0}, {"items": []}, {"namespaces": []})
+NOTHING: tuple[Any, ...] = ([], 0, {"pruned_count": 0}, {"items": []}, {"namespaces": []})
 HIDDEN = {"hidden": 404, "taken": 409}
 
 each_guarded = pytest.mark.parametrize("operation", GUARDED, ids=lambda one: one.operation_id)

@@ -118,8 +118,9 @@ async def test_deleting_interrupts_a_queue_of_any_length(client: LangGraphClient
     others = await client.runs.create(
         None, "steps", input={}, after_seconds=600, on_completion="keep"
     )
-    later: Any = {"assistant_id": made["assistant_id"], "input": {}, "after_seconds": 600}
-    batch: Any = await client.runs.create_batch([{**later, "on_completion": "keep"}] * 501)
+    later = {"assistant_id": made["assistant_id"], "input": {}, "after_seconds": 600}
+    queue: list[Any] = [{**later, "on_completion": "keep"}] * 501
+    batch: Any = await client.runs.create_batch(queue)
     await client.assistants.delete(made["assistant_id"])
     ends = {(await client.runs.get(run["thread_id"], run["run_id"]))["status"] for run in batch}
     assert ends == {"interrupted"}

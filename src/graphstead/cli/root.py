@@ -23,6 +23,7 @@ COMMANDS = {
     "keys": "Make, list and end keys that callers show to this server.",
     "runs": "List what runs and what waits, and why.",
     "webhooks": "List webhook calls that were given up, or send them again.",
+    "spec": "Print the contract, or name what changed between two.",
     "routes": "List every operation and whether it is supported.",
 }
 

@@ -109,7 +109,8 @@ async def test_crons_are_found_by_their_own_and_their_threads_metadata(storage: 
         make_cron(metadata={"owner": "ada"}, thread_id=threads[1].thread_id),
     ]
     await storage.write(lambda tx: [tx.threads.insert(row) for row in threads])
-    await storage.write(lambda tx: [tx.crons.insert(row) for row in rows])
+    for row in rows:
+        await storage.write(lambda tx, row=row: tx.crons.insert(row))
     own = Equals("owner", "ada")
     found = [
         await storage.read(
@@ -126,7 +127,8 @@ async def test_an_end_remembers_whose_a_temporary_run_was(storage: Storage) -> N
         EndRow("r1", "t1", "success", 1, b"null", {"owner": "ada"}),
         EndRow("r2", "t1", "success", 2, b"null"),
     ]
-    await storage.write(lambda tx: [tx.events.end(row) for row in rows])
+    for row in rows:
+        await storage.write(lambda tx, row=row: tx.events.end(row))
     assert await storage.read(lambda tx: tx.events.ended("r1")) == rows[0]
     assert await storage.read(lambda tx: tx.events.ends_of("t1", 0, 9)) == rows
 
