@@ -77,6 +77,11 @@ def test_graphs_see_who_runs_them(
     assert seen["langgraph_auth_user"]["is_authenticated"] is True
 
 
+def test_a_factory_knows_for_whom_it_makes_a_graph(told: Server) -> None:
+    body = {"assistant_id": "made", "input": {}}
+    assert call(told, "POST", "/runs/wait", body).json() == {"seen": {"identity": "ada"}}
+
+
 def test_other_members_of_a_user_come_along_where_json_can_tell_them(told: Server) -> None:
     assert user_seen(told, "object")["langgraph_auth_user"]["team"] == "blue"
     assert "lock" not in user_seen(told, "object")["langgraph_auth_user"]

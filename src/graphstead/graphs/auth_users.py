@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 from langgraph_sdk.auth.types import StudioUser
 
-__all__ = ["STUDIO", "Identified", "User", "UserFault", "identified"]
+__all__ = ["STUDIO", "Identified", "User", "UserFault", "identified", "told_user"]
 
 STUDIO = "StudioUser"
 OWN = ("identity", "display_name", "permissions")
@@ -93,6 +93,11 @@ def _is_json(value: Any) -> bool:
     except TypeError:
         return False
     return True
+
+
+def told_user(told: Any) -> User | None:
+    """Return the user that a run remembers as `langgraph_auth_user`, None without one."""
+    return User(identified(told)) if isinstance(told, Mapping) else None
 
 
 class User:

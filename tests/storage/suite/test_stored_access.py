@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import pytest
 from storage.rows import make_assistant, make_cron, make_thread
@@ -56,6 +57,7 @@ CONDITIONS: list[Condition] = [
 ]
 each_condition = pytest.mark.parametrize("condition", CONDITIONS, ids=str)
 ALL = Page(limit=100)
+Row = TypeVar("Row")
 
 
 @each_condition
@@ -109,17 +111,16 @@ async def test_crons_are_found_by_their_own_and_their_threads_metadata(storage: 
         make_cron(metadata={"owner": "ada"}, thread_id=threads[1].thread_id),
     ]
     await storage.write(lambda tx: [tx.threads.insert(row) for row in threads])
-    for row in rows:
-        await storage.write(lambda tx, row=row: tx.crons.insert(row))
+    await storage.write(lambda tx: each(tx.crons.insert, rows))
     own = Equals("owner", "ada")
-    found = [
-        await storage.read(
-            lambda tx, match=match: {row.cron_id for row in tx.crons.search(match, ALL)}
+    found, both = await storage.read(
+        lambda tx: (
+            tx.crons.search(CronFilter(access=own), ALL),
+            tx.crons.search(CronFilter(access=own, thread_access=own), ALL),
         )
-        for match in (CronFilter(access=own), CronFilter(access=own, thread_access=own))
-    ]
-    assert found[0] == {rows[0].cron_id, rows[2].cron_id, rows[3].cron_id}
-    assert found[1] == {rows[0].cron_id, rows[2].cron_id}
+    )
+    assert {row.cron_id for row in found} == {row.cron_id for row in (rows[0], *rows[2:])}
+    assert {row.cron_id for row in both} == {rows[0].cron_id, rows[2].cron_id}
 
 
 async def test_an_end_remembers_whose_a_temporary_run_was(storage: Storage) -> None:
@@ -127,10 +128,14 @@ async def test_an_end_remembers_whose_a_temporary_run_was(storage: Storage) -> N
         EndRow("r1", "t1", "success", 1, b"null", {"owner": "ada"}),
         EndRow("r2", "t1", "success", 2, b"null"),
     ]
-    for row in rows:
-        await storage.write(lambda tx, row=row: tx.events.end(row))
+    await storage.write(lambda tx: each(tx.events.end, rows))
     assert await storage.read(lambda tx: tx.events.ended("r1")) == rows[0]
     assert await storage.read(lambda tx: tx.events.ends_of("t1", 0, 9)) == rows
+
+
+def each(store: Callable[[Row], None], rows: list[Row]) -> None:
+    for row in rows:
+        store(row)
 
 
 def key(key_id: str, created_ms: int, **fields: Any) -> ApiKeyRow:
