@@ -19,6 +19,7 @@ from graphstead.contract.app import build_app
 from graphstead.contract.compile import compile_contract
 from graphstead.contract.load import packaged
 from graphstead.contract.middleware import CorsPolicy
+from graphstead.contract.reference import ContractReference
 from graphstead.contract.resolve import HandlerResolver
 from graphstead.engine import Engine
 from graphstead.graphs import GraphSet, Project, load_graphs
@@ -54,12 +55,13 @@ def create_app(settings: Settings, project: Project, *, run_worker: bool) -> Ser
     With `run_worker` this process also runs graphs, on a thread of their own. Raises
     StartupError with every fault of graphs, database or contract.
     """
-    graphs = load_graphs(project)
-    engine, guard = _engine(settings, project, graphs, run_worker=run_worker)
+    graphs, document = load_graphs(project), packaged()
+    reference = ContractReference(document)
+    engine, guard = _engine(settings, project, graphs, run_worker=run_worker, reference=reference)
     drain = asyncio.Event()
     try:
         app = build_app(
-            packaged(),
+            document,
             engine=engine,
             lifespan=_lifespan(engine, guard),
             authenticate=guard.authenticate,
@@ -94,7 +96,12 @@ def open_engine(settings: Settings, project: Project, *, run_worker: bool) -> En
 
 
 def _engine(
-    settings: Settings, project: Project, graphs: GraphSet, *, run_worker: bool
+    settings: Settings,
+    project: Project,
+    graphs: GraphSet,
+    *,
+    run_worker: bool,
+    reference: ContractReference | None = None,
 ) -> tuple[Engine, Guard]:
     storage = open_storage(settings)
     try:
@@ -112,6 +119,7 @@ def _engine(
         store=project.store,
         webhooks=project.webhooks.filled(os.environ),
         access=guard.access,
+        reference=reference,
     )
     return engine, guard
 

@@ -18,7 +18,10 @@
     │  └─ StateUnreadable        the graph raises on the state of the thread
     ├─ PayloadTooLarge 413
     ├─ UnsupportedMediaType 415
+    ├─ RpcFault 400              a JSON-RPC error that the HTTP status tells, too
+    │  └─ RpcUnknownMethod 404
     ├─ Unprocessable 422         the contract refuses the request
+    │  ├─ InvalidJson
     │  └─ GraphNotFound
     ├─ RpcRefused 200            the contract refuses a JSON-RPC request
     ├─ ServerError 500
@@ -46,13 +49,16 @@ __all__ = [
     "Forbidden",
     "ForeignProblem",
     "GraphNotFound",
+    "InvalidJson",
     "MethodNotAllowed",
     "NotAcceptable",
     "NotFound",
     "NotImplementedYet",
     "PayloadTooLarge",
     "Problem",
+    "RpcFault",
     "RpcRefused",
+    "RpcUnknownMethod",
     "RuleFailed",
     "RunNotFound",
     "ServerError",
@@ -293,6 +299,41 @@ class Unprocessable(Problem):
     status = 422
     code = "unprocessable"
     default_detail = "The request does not satisfy the contract"
+
+
+class InvalidJson(Unprocessable):
+    """The body is no JSON, or not such as can be stored and sent again."""
+
+    code = "invalid_json"
+
+
+class RpcFault(Problem):
+    """A JSON-RPC message that is not carried out: the body is an error object of JSON-RPC."""
+
+    status = 400
+    code = "rpc_fault"
+
+    def __init__(
+        self, detail: str, *, rpc_code: int, message_id: str | int | None = None, data: Any = None
+    ) -> None:
+        super().__init__(detail)
+        self.rpc_code = rpc_code
+        self.message_id = message_id
+        self.data = data
+
+    def to_body(self, request_id: str) -> dict[str, Any]:
+        """Return the wire form ``{jsonrpc, id, error: {code, message, data?}}``."""
+        error = {"code": self.rpc_code, "message": self.detail}
+        if self.data is not None:
+            error["data"] = self.data
+        return {"jsonrpc": "2.0", "id": self.message_id, "error": error}
+
+
+class RpcUnknownMethod(RpcFault):
+    """No such method, told by the HTTP status as well."""
+
+    status = 404
+    code = "rpc_unknown_method"
 
 
 class GraphNotFound(Unprocessable):

@@ -171,6 +171,11 @@ class Settings(BaseSettings):
         "Let Studio on this machine in without the project's authentication. dev: true.",
         "GRAPHSTEAD_STUDIO_AUTH",
     )
+    mcp_contract_tools: bool = _setting(
+        True,
+        "Offer MCP clients tools that search, show and apply the contract of this server.",
+        "GRAPHSTEAD_MCP_CONTRACT_TOOLS",
+    )
     webhook_secret: str | None = _setting(
         None,
         "Secret that calls of webhooks are signed with, as Standard Webhooks are (whsec_...).",

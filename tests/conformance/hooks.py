@@ -14,7 +14,16 @@ from hypothesis import strategies as st
 from schemathesis import Case, CheckContext, HookContext, Response
 from schemathesis.core.parameters import ParameterLocation
 
-from .refusals import GRAPHS, NODES, Asked, is_deserved, items, leaves
+from .refusals import (
+    GRAPHS,
+    NODES,
+    VERSIONS,
+    Asked,
+    is_deserved,
+    is_deserved_by_message,
+    items,
+    leaves,
+)
 from .world import World
 
 LONGEST_WAIT_S = 315360000
@@ -60,6 +69,9 @@ def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -
         case.headers["X-Request-Id"] = f"step-{number}"
     if is_positive(case, ParameterLocation.HEADER) and "Idempotency-Key" in case.headers:
         case.headers["Idempotency-Key"] = f"key-{number}"
+    versioned = "MCP-Protocol-Version" in (case.headers or {}) and number % 8
+    if versioned and is_positive(case, ParameterLocation.HEADER):
+        case.headers["MCP-Protocol-Version"] = VERSIONS[number // 8 % len(VERSIONS)]
 
 
 def draw(case: Case[Any]) -> int:
@@ -176,6 +188,12 @@ def refusals_are_deserved(ctx: CheckContext, response: Response, case: Case[Any]
     if getattr(meta.phase.data, "scenario", None) in PROBES:
         return None
     problem = response.json()
+    if "jsonrpc" in problem:
+        if not is_deserved_by_message(problem["error"], dict(case.headers or {}), case.body):
+            raise AssertionError(f"{response.status_code} without a reason: {problem['error']}")
+        return None
+    if response.status_code == 405 and "405" in case.operation.definition.raw["responses"]:
+        return None
     asked = Asked(
         path=case.path_parameters or {},
         query=case.query or {},

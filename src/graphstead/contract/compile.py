@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from graphstead.contract.json_rpc import BY_STATUS as JSON_RPC_BY_STATUS
 from graphstead.contract.json_rpc import MARK as JSON_RPC
 from graphstead.contract.members import Members, compile_members
 from graphstead.contract.parameters import Parameter, compile_parameter
@@ -72,6 +73,7 @@ class Operation:
     filled_status: Mapping[str, int] = field(default_factory=dict)
     empty_status: int | None = None
     json_rpc: bool = False
+    rpc_by_status: bool = False
 
     @property
     def planned(self) -> bool:
@@ -133,6 +135,7 @@ def _compile_operation(placed: PlacedOperation, schemas: Schemas, answers: Schem
     )
     _check_arguments(where, placed.path, parameters)
     responses = dict(_responses(placed.place, answers))
+    faults = _form_of_faults(where, value)
     return Operation(
         operation_id=operation_id,
         method=placed.method.upper(),
@@ -145,8 +148,17 @@ def _compile_operation(placed: PlacedOperation, schemas: Schemas, answers: Schem
         responses=MappingProxyType(responses),
         filled_status=_filled_status(responses),
         empty_status=_empty_status(responses),
-        json_rpc=value.get("x-graphstead-faults") == JSON_RPC,
+        json_rpc=faults == JSON_RPC,
+        rpc_by_status=faults == JSON_RPC_BY_STATUS,
     )
+
+
+def _form_of_faults(where: str, operation: Mapping[str, Any]) -> str | None:
+    """Return in which form the contract's refusals are told; None means the usual one."""
+    form: str | None = operation.get("x-graphstead-faults")
+    if form not in (None, JSON_RPC, JSON_RPC_BY_STATUS):
+        raise StartupError([f"{where}: x-graphstead-faults may not be {form!r}"])
+    return form
 
 
 def _check_arguments(where: str, path: str, parameters: tuple[Parameter, ...]) -> None:

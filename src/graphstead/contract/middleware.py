@@ -18,7 +18,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from graphstead.contract.exchange import KEY, Exchange, exchange_of
-from graphstead.problems import Problem, ServerError, problem_of
+from graphstead.contract.json_rpc import rpc_fault
+from graphstead.problems import Problem, ServerError, Unprocessable, problem_of
 
 __all__ = [
     "EXPOSED_HEADERS",
@@ -191,7 +192,10 @@ def _answer(request: ConnexionRequest, problem: Problem) -> ConnexionResponse:
 
 
 async def answer_problem(request: ConnexionRequest, problem: Problem) -> ConnexionResponse:
-    """Answer an error of our own tree."""
+    """Answer an error of our own tree, as JSON-RPC does where the operation says so."""
+    operation = exchange_of(request.scope).operation
+    if operation is not None and operation.rpc_by_status and isinstance(problem, Unprocessable):
+        problem = rpc_fault(problem)
     if problem.status >= 500 and problem.status != 501:
         exchange = exchange_of(request.scope)
         log.error(

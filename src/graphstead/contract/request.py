@@ -26,6 +26,7 @@ from graphstead.contract.parameters import Parameter, parse_query
 from graphstead.contract.schemas import MAX_ERRORS
 from graphstead.problems import (
     FieldError,
+    InvalidJson,
     PayloadTooLarge,
     Unprocessable,
     UnsupportedMediaType,
@@ -295,20 +296,24 @@ def _safe(name: str) -> str:
 def parse_json(raw: bytes) -> Any:
     """Parse JSON that can be stored and sent again.
 
-    Raises Unprocessable for broken JSON or UTF-8, NaN, NUL, more than 200 levels, integers
+    Raises InvalidJson for broken JSON or UTF-8, NaN, NUL, more than 200 levels, integers
     outside 64 bits. Every exact check is run only when a scan of the bytes makes it necessary.
     """
     try:
         value = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
-        raise refusal([{"loc": "body", "msg": f"is not valid JSON: {error}"}]) from error
+        raise _no_json(f"is not valid JSON: {error}") from error
     if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and _deeper_than(value, MAX_DEPTH):
-        raise refusal([{"loc": "body", "msg": f"is nested deeper than {MAX_DEPTH} levels"}])
+        raise _no_json(f"is nested deeper than {MAX_DEPTH} levels")
     if LONG_NUMBER in raw.translate(DIGITS_ONLY):
         _check_integers(raw)
     if b"\\u0000" in raw and _has_nul(value):
-        raise refusal([{"loc": "body", "msg": "NUL characters (\\u0000) are not allowed"}])
+        raise _no_json("NUL characters (\\u0000) are not allowed")
     return value
+
+
+def _no_json(fault: str) -> InvalidJson:
+    return InvalidJson(f"body: {fault}", errors=[{"loc": "body", "msg": fault}])
 
 
 def _deeper_than(value: Any, limit: int) -> bool:
@@ -329,7 +334,7 @@ def _check_integers(raw: bytes) -> None:
 
 def _sized_int(text: str) -> int:
     if len(text) > 20 or not -(2**63) <= int(text) < 2**64:
-        raise refusal([{"loc": "body", "msg": f"{text[:24]} does not fit into 64 bits"}])
+        raise _no_json(f"{text[:24]} does not fit into 64 bits")
     return int(text)
 
 

@@ -34,6 +34,7 @@ from graphstead.storage.base import Storage
 
 if TYPE_CHECKING:
     from graphstead.engine.a2a import A2A
+    from graphstead.engine.mcp import Mcp, Reference
 
 
 class EngineLimits(WorkerLimits, UpkeepLimits, Protocol):
@@ -47,6 +48,12 @@ class EngineLimits(WorkerLimits, UpkeepLimits, Protocol):
 
     @property
     def webhook_secret(self) -> str | None: ...
+
+    @property
+    def mcp_contract_tools(self) -> bool: ...
+
+    @property
+    def cors_allow_origins(self) -> tuple[str, ...]: ...
 
     @property
     def default_a2a_assistant_id(self) -> str | None: ...
@@ -67,6 +74,7 @@ class Engine:
         store: StoreConfig | None = None,
         webhooks: WebhookRules | None = None,
         access: Access | None = None,
+        reference: Reference | None = None,
         clock: Clock | None = None,
     ) -> None:
         self._storage = storage
@@ -97,6 +105,7 @@ class Engine:
         self.threads = Threads(storage, self._host, clock, access, ttl)
         self.store = Store(self._items, access)
         self.system = System(storage)
+        self._reference = reference
 
     @cached_property
     def a2a(self) -> A2A:
@@ -112,6 +121,28 @@ class Engine:
             clock=self._clock,
             heartbeat_s=self._settings.heartbeat_s,
             default_assistant_id=self._settings.default_a2a_assistant_id,
+        )
+
+    @cached_property
+    def mcp(self) -> Mcp:
+        """Return assistants as tools; loaded when first asked for, too."""
+        from graphstead.engine.mcp import Calls, Mcp
+
+        calls = Calls(
+            storage=self._storage,
+            threads=self.threads,
+            runs=self.runs,
+            stops=self.stops,
+            clock=self._clock,
+            heartbeat_s=self._settings.heartbeat_s,
+        )
+        return Mcp(
+            assistants=self.assistants,
+            threads=self.threads,
+            calls=calls,
+            reference=self._reference,
+            contract_tools=self._settings.mcp_contract_tools,
+            origins=self._settings.cors_allow_origins,
         )
 
     async def start(self) -> None:

@@ -79,18 +79,25 @@ class Runs:
         *,
         thread_id: str | None = None,
         terms: Terms | None = None,
+        thread_ttl: Json | None = None,
+        also: Callable[[Tx, RunRow], None] | None = None,
     ) -> Made:
         """Store a pending run, durable when this returns.
+
+        `thread_ttl` is for a thread that is made for it, instead of the project's; `also` writes
+        something more in the same transaction.
 
         Raises GraphNotFound, AssistantNotFound, ThreadNotFound, ThreadBusy, BadRequest, Conflict,
         and what `terms` raise.
         """
-        draft, clock = await self._draft(body, thread_id, asked), self._clock
+        draft, clock = await self._draft(body, thread_id, asked, thread_ttl), self._clock
 
         def work(tx: Tx) -> list[RunRow]:
             run = transitions.create(tx, draft, clock)
             if terms is not None:
                 terms.holds(tx)
+            if also is not None:
+                also(tx, run)
             return [run]
 
         return await self._make(body, asked, thread_id or "", work, terms)
@@ -126,7 +133,13 @@ class Runs:
         runs = await self._storage.write(lambda tx: once.act(tx, work, _encode, _decode))
         return Made(runs, once.headers)
 
-    async def _draft(self, body: Mapping[str, Any], thread_id: str | None, asked: Asked) -> Draft:
+    async def _draft(
+        self,
+        body: Mapping[str, Any],
+        thread_id: str | None,
+        asked: Asked,
+        thread_ttl: Json | None = None,
+    ) -> Draft:
         drafts.check(body, stateless=thread_id is None)
         outbox.check(body, self._webhooks)
         run_id, assistant_id = self._clock.new_id(), self._assistants.resolve(body["assistant_id"])
@@ -141,7 +154,7 @@ class Runs:
             headers=self._header_rule.pick(asked.headers),
             request_id=asked.request_id,
             requested_ms=self._clock.now_ms(),
-            thread_ttl=self._thread_ttl,
+            thread_ttl=thread_ttl or self._thread_ttl,
         )
 
     async def explained(self, thread_id: str, run_id: str, asked: Asked) -> Json:
