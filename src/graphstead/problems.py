@@ -26,6 +26,7 @@
     ├─ RpcRefused 200            the contract refuses a JSON-RPC request
     ├─ ServerError 500
     │  └─ RuleFailed           a rule of the project about access, not the request
+    ├─ ForeignProblem            whatever status a rule of the project raises
     ├─ NotImplementedYet 501
     └─ Unavailable 503           carries Retry-After
     StartupError                 never reaches HTTP: the command line prints its faults
@@ -387,6 +388,8 @@ class Unavailable(Problem):
 
 class ForeignProblem(Problem):
     """A problem whose status other code chose, such as a user's rule; any status will do."""
+
+    code = "http_error"
 
 
 def problem_of(
