@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from graphstead.contract.answers import Raw
 from graphstead.engine import Engine
+from graphstead.engine.callers import Asked
 
 
 async def health_check_ok_get(*, check_db: int, engine: Engine) -> dict[str, Any]:
@@ -20,3 +22,15 @@ async def root_get(*, check_db: int, engine: Engine) -> dict[str, Any]:
 async def server_info_info_get(*, engine: Engine) -> dict[str, Any]:
     """Name versions and capabilities."""
     return engine.system.info()
+
+
+async def ui_post(*, graph: str, body: dict[str, Any], engine: Engine, asked: Asked) -> Raw:
+    """Give the HTML that loads a component of a graph."""
+    fragment = await engine.interfaces.fragment(graph, body["name"], asked.base_url)
+    return Raw(fragment, "text/html")
+
+
+async def ui_asset_get(*, graph: str, asset: str, engine: Engine) -> Raw:
+    """Give a file of a graph's components."""
+    content, media_type = await engine.interfaces.asset(graph, asset)
+    return Raw(content, media_type, {"cache-control": "no-cache"})

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from graphstead.authentication import Guard, guard_of
-from graphstead.contract.app import build_app
+from graphstead.contract.app import CustomApp, build_app
 from graphstead.contract.compile import compile_contract
 from graphstead.contract.load import packaged
 from graphstead.contract.middleware import CorsPolicy
@@ -23,7 +23,10 @@ from graphstead.contract.reference import ContractReference
 from graphstead.contract.resolve import HandlerResolver
 from graphstead.engine import Engine
 from graphstead.graphs import GraphSet, Project, load_graphs
+from graphstead.graphs.custom_app import load_custom_app
 from graphstead.graphs.headers import header_rule
+from graphstead.graphs.ui import Interfaces
+from graphstead.http_rules import cors_policy, mount_prefix
 from graphstead.problems import StartupError
 from graphstead.request_log import RequestLog
 from graphstead.settings import Settings
@@ -32,6 +35,8 @@ from graphstead.storage.errors import StorageError
 from graphstead.storage.sqlite import open_sqlite
 
 __all__ = ["ServedApp", "check_handlers", "create_app", "open_engine", "open_storage"]
+
+ANY_PAGE = CorsPolicy().admits
 
 
 class ServedApp:
@@ -55,27 +60,47 @@ def create_app(settings: Settings, project: Project, *, run_worker: bool) -> Ser
     With `run_worker` this process also runs graphs, on a thread of their own. Raises
     StartupError with every fault of graphs, database or contract.
     """
+    base_path, cors = mount_prefix(settings, project), cors_policy(settings, project)
     graphs, document = load_graphs(project), packaged()
-    reference = ContractReference(document)
-    engine, guard = _engine(settings, project, graphs, run_worker=run_worker, reference=reference)
+    custom = _custom(project)
+    engine, guard = _engine(
+        settings,
+        project,
+        graphs,
+        run_worker=run_worker,
+        reference=ContractReference(document),
+        admits=cors.admits,
+    )
     drain = asyncio.Event()
     try:
         app = build_app(
             document,
             engine=engine,
-            lifespan=_lifespan(engine, guard),
+            lifespan=_lifespan(engine, guard, custom),
             authenticate=guard.authenticate,
             added=guard.openapi,
             response_validation=settings.response_validation,
             unknown_fields=settings.unknown_fields,
             max_body_bytes=settings.max_body_bytes,
-            cors=_cors(settings),
+            cors=cors,
             drain=drain,
+            base_path=base_path,
+            custom=custom,
+            disabled=project.http.disabled,
         )
     except StartupError:
         asyncio.run(engine.stop())
         raise
-    return ServedApp(RequestLog(app), drain, graphs)
+    logged = RequestLog(app, project.http.logged_headers, base_path)
+    return ServedApp(logged, drain, graphs)
+
+
+def _custom(project: Project) -> CustomApp | None:
+    app = load_custom_app(project)
+    if app is None:
+        return None
+    http = project.http
+    return CustomApp(app, guarded=http.custom_route_auth, auth_first=http.auth_first)
 
 
 def check_handlers() -> int:
@@ -102,6 +127,7 @@ def _engine(
     *,
     run_worker: bool,
     reference: ContractReference | None = None,
+    admits: Callable[[str], bool] = ANY_PAGE,
 ) -> tuple[Engine, Guard]:
     storage = open_storage(settings)
     try:
@@ -120,6 +146,9 @@ def _engine(
         webhooks=project.webhooks.filled(os.environ),
         access=guard.access,
         reference=reference,
+        admits=admits,
+        disabled=project.http.disabled,
+        interfaces=Interfaces(project.root, project.ui),
     )
     return engine, guard
 
@@ -134,20 +163,19 @@ def open_storage(settings: Settings) -> Storage:
         raise StartupError([f"The database {path} cannot be used: {error}"]) from error
 
 
-def _lifespan(engine: Engine, guard: Guard) -> Any:
+def _lifespan(engine: Engine, guard: Guard, custom: CustomApp | None) -> Any:
+    """Start the project's own application first and stop it last; the engine runs in between."""
+
     @asynccontextmanager
-    async def lifespan(app: Any) -> AsyncIterator[None]:
-        await engine.start()
-        try:
-            yield
-        finally:
-            await engine.stop()
-            guard.close()
+    async def lifespan(app: Any) -> AsyncIterator[Any]:
+        async with AsyncExitStack() as parts:
+            parts.callback(guard.close)
+            parts.push_async_callback(engine.stop)
+            state = None
+            if custom is not None:
+                own = custom.app.router.lifespan_context(custom.app)
+                state = await parts.enter_async_context(own)
+            await engine.start()
+            yield state
 
     return lifespan
-
-
-def _cors(settings: Settings) -> CorsPolicy:
-    """Allow credentials as soon as origins are named, as the reference does."""
-    origins = settings.cors_allow_origins
-    return CorsPolicy(allow_origins=origins, allow_credentials="*" not in origins)

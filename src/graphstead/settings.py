@@ -57,6 +57,8 @@ class Settings(BaseSettings):
         "GRAPHSTEAD_DATABASE_URI",
         "DATABASE_URI",
         "POSTGRES_URI",
+        "DATABASE_URI_CUSTOM",
+        "POSTGRES_URI_CUSTOM",
     )
     n_jobs_per_worker: int = _setting(
         10,
@@ -176,6 +178,49 @@ class Settings(BaseSettings):
         "Offer MCP clients tools that search, show and apply the contract of this server.",
         "GRAPHSTEAD_MCP_CONTRACT_TOOLS",
     )
+    cors_config: str | None = _setting(
+        None,
+        "CORS rules as JSON; they go before http.cors of langgraph.json, whose form they have.",
+        "GRAPHSTEAD_CORS_CONFIG",
+        "CORS_CONFIG",
+    )
+    mount_prefix: str | None = _setting(
+        None,
+        "Path that everything is served below; goes before http.mount_prefix of langgraph.json.",
+        "GRAPHSTEAD_MOUNT_PREFIX",
+        "MOUNT_PREFIX",
+    )
+    crons_enabled: bool = _setting(
+        True,
+        "Let crons make their runs; without, they are kept and wait.",
+        "GRAPHSTEAD_CRONS_ENABLED",
+        "FF_CRONS_ENABLED",
+    )
+    cron_poll_s: float = _setting(
+        1.0,
+        "Seconds after which a worker learns of crons that another process made or changed.",
+        "GRAPHSTEAD_CRON_POLL_S",
+        "CRON_SCHEDULER_SLEEP_TIME",
+        gt=0,
+    )
+    isolated_loops: bool = _setting(
+        False,
+        "Give each run a thread and an event loop of its own, so that none blocks another.",
+        "GRAPHSTEAD_ISOLATED_LOOPS",
+        "BG_JOB_ISOLATED_LOOPS",
+    )
+    allow_blocking: bool = _setting(
+        False,
+        "Do not report graph code that blocks its worker's event loop.",
+        "GRAPHSTEAD_ALLOW_BLOCKING",
+        "LANGGRAPH_ALLOW_BLOCKING",
+    )
+    disable_file_persistence: bool = _setting(
+        False,
+        "Keep data in a temporary folder that goes with the process.",
+        "GRAPHSTEAD_DISABLE_FILE_PERSISTENCE",
+        "LANGGRAPH_DISABLE_FILE_PERSISTENCE",
+    )
     webhook_secret: str | None = _setting(
         None,
         "Secret that calls of webhooks are signed with, as Standard Webhooks are (whsec_...).",
@@ -212,8 +257,8 @@ class Settings(BaseSettings):
     def _refuse_other_services(cls, value: Any) -> Any:
         if value == "langsmith":
             raise ValueError(
-                "this server asks no other service about keys; use keys of its own "
-                "(GRAPHSTEAD_AUTH=keys) or auth.path in langgraph.json"
+                "this server asks no other service about keys; use auth of langgraph.json, or keys "
+                "of its own (GRAPHSTEAD_AUTH=keys)"
             )
         return "none" if value in ("noop", "custom") else value
 

@@ -123,7 +123,8 @@ def use_real_ids(path: dict[str, Any], number: int, *, waiting: bool) -> None:
         "checkpoint_id": known.checkpoints.get(thread_id),
         "assistant_id": references[number // 8 % len(references)],
         "cron_id": known.crons[0],
-        "graph": GRAPHS[number // 8 % len(GRAPHS)],
+        "graph": "chat",
+        "asset": "entrypoint.js",
     }
     path.update({name: real[name] for name in path.keys() & real.keys()})
 

@@ -12,6 +12,7 @@ from servers import Server
 
 JS = Path(__file__).parent / "js"
 SDK = JS / "node_modules" / "@langchain" / "langgraph-sdk"
+ESBUILD = JS / "node_modules" / ".bin" / "esbuild"
 
 
 def unavailable(reason: str) -> None:
@@ -28,7 +29,7 @@ def node() -> str:
     if node is None or npm is None:
         unavailable("Node and npm are not installed")
     assert node and npm
-    if not SDK.is_dir():
+    if not (SDK.is_dir() and ESBUILD.exists()):
         command = [npm, "ci", "--silent", "--no-audit", "--no-fund"]
         done = subprocess.run(command, cwd=JS, capture_output=True, text=True, timeout=100)
         if done.returncode:

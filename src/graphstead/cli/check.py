@@ -16,6 +16,8 @@ from graphstead.contract.load import packaged
 from graphstead.engine.access import ACTIONS
 from graphstead.graphs import load_graphs
 from graphstead.graphs.auth import ProjectAuth, load_auth
+from graphstead.graphs.custom_app import load_custom_app
+from graphstead.http_rules import cors_policy, mount_prefix
 from graphstead.problems import StartupError
 from graphstead.settings import Settings
 
@@ -30,7 +32,10 @@ def command(config: Path) -> None:
     Exit code 0 when the server would start, 3 with a list of faults when it would not.
     """
     project, settings = open_project(config, {})
+    mount_prefix(settings, project)
+    cors_policy(settings, project)
     graphs = load_graphs(project)
+    load_custom_app(project)
     auth = load_auth(project)
     check_auth(settings, auth)
     if faults := check_document(packaged()):

@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 from connexion.middleware.abstract import RoutedAPI, RoutedMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from graphstead.contract.route import CUSTOM
 from graphstead.problems import Unauthorized
 
 __all__ = ["ANONYMOUS", "ApiKeys", "AuthMiddleware", "AuthRequest", "Authenticate", "Caller"]
@@ -122,7 +123,8 @@ class AuthAPI(RoutedAPI):  # type: ignore[misc]
 class AuthMiddleware(RoutedMiddleware):  # type: ignore[misc]
     """Ask the hook who is calling before anything else looks at the request.
 
-    An unknown path is guarded, too: nobody learns by trying what is there.
+    An unknown path is guarded, too: nobody learns by trying what is there. Routes of the project's
+    own application have been asked before, where they want it.
     """
 
     api_cls = AuthAPI
@@ -140,6 +142,6 @@ class AuthMiddleware(RoutedMiddleware):  # type: ignore[misc]
         """Guard what is no operation here, operations one by one."""
         if scope["type"] == "http" and self._hook is not None:
             exchange = scope["extensions"]["contract"]
-            if exchange.operation is None:
+            if exchange.operation is None and CUSTOM not in scope["extensions"]:
                 exchange.caller = await self._hook(AuthRequest(scope, None))
         await super().__call__(scope, receive, send)

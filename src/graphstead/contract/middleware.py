@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +32,7 @@ __all__ = [
     "answer_http_exception",
     "answer_problem",
     "answer_unexpected",
+    "log_unexpected",
 ]
 
 log = logging.getLogger("graphstead.contract")
@@ -66,6 +68,12 @@ class CorsPolicy:
     expose_headers: Sequence[str] = EXPOSED_HEADERS
     max_age_s: int = 600
 
+    def admits(self, origin: str) -> bool:
+        """Tell whether pages of this origin may call."""
+        pattern = self.allow_origin_regex
+        by_pattern = pattern is not None and re.fullmatch(pattern, origin) is not None
+        return "*" in self.allow_origins or origin in self.allow_origins or by_pattern
+
 
 class EdgeMiddleware:
     """The outermost layer: gives the request its id and keeps every fault from leaking out."""
@@ -98,7 +106,7 @@ class EdgeMiddleware:
         except ClientLeft:
             log.debug("client left early", extra={"request_id": exchange.request_id})
         except Exception as error:
-            _log_unexpected(exchange, error.__cause__ or error)
+            log_unexpected(exchange, error.__cause__ or error)
             if not started:
                 await _send_problem(ServerError(), exchange, send_with_id)
 
@@ -119,7 +127,8 @@ def _edge_headers(exchange: Exchange) -> list[tuple[bytes, bytes]]:
     return headers
 
 
-def _log_unexpected(exchange: Exchange, error: BaseException) -> None:
+def log_unexpected(exchange: Exchange, error: BaseException) -> None:
+    """Log a fault with its traceback and the request that met it."""
     operation = exchange.operation.operation_id if exchange.operation else None
     log.error(
         "request %s failed: %r",
@@ -227,7 +236,7 @@ async def answer_unexpected(request: ConnexionRequest, error: Exception) -> Conn
     """Answer a fault of this server; what happened goes to the log, never to the client."""
     if isinstance(error, ClientLeft):
         raise error
-    _log_unexpected(exchange_of(request.scope), error)
+    log_unexpected(exchange_of(request.scope), error)
     return _answer(request, ServerError())
 
 

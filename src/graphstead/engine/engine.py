@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Collection, Mapping
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from graphstead.engine.access import Access
@@ -29,6 +31,7 @@ from graphstead.graphs.host import GraphHost
 from graphstead.graphs.load import GraphSet
 from graphstead.graphs.store_config import StoreConfig
 from graphstead.graphs.thread_ttl import ThreadTtl
+from graphstead.graphs.ui import Interfaces, UiConfig
 from graphstead.graphs.webhooks import WebhookRules
 from graphstead.storage.base import Storage
 
@@ -53,7 +56,10 @@ class EngineLimits(WorkerLimits, UpkeepLimits, Protocol):
     def mcp_contract_tools(self) -> bool: ...
 
     @property
-    def cors_allow_origins(self) -> tuple[str, ...]: ...
+    def crons_enabled(self) -> bool: ...
+
+    @property
+    def cron_poll_s(self) -> float: ...
 
     @property
     def default_a2a_assistant_id(self) -> str | None: ...
@@ -75,6 +81,9 @@ class Engine:
         webhooks: WebhookRules | None = None,
         access: Access | None = None,
         reference: Reference | None = None,
+        admits: Callable[[str], bool] = lambda origin: True,
+        disabled: Collection[str] = (),
+        interfaces: Interfaces | None = None,
         clock: Clock | None = None,
     ) -> None:
         self._storage = storage
@@ -99,13 +108,20 @@ class Engine:
         self.crons = Crons(storage, self.assistants, clock, access, rules)
         self._sender = Sender(storage, clock, rules, settings.webhook_secret)
         self._timekeeper = Timekeeper(
-            storage, clock, ttl, RunGate(access, self.assistants.is_system)
+            storage,
+            clock,
+            ttl,
+            RunGate(access, self.assistants.is_system),
+            poll_s=settings.cron_poll_s,
         )
         self.streams = RunStreams(storage, self.stops, clock, settings.heartbeat_s, access)
         self.threads = Threads(storage, self._host, clock, access, ttl)
         self.store = Store(self._items, access)
         self.system = System(storage)
         self._reference = reference
+        self._admits = admits
+        self.interfaces = interfaces or Interfaces(Path(), UiConfig())
+        self.system = System(storage, _flags(settings, disabled))
 
     @cached_property
     def a2a(self) -> A2A:
@@ -142,7 +158,7 @@ class Engine:
             calls=calls,
             reference=self._reference,
             contract_tools=self._settings.mcp_contract_tools,
-            origins=self._settings.cors_allow_origins,
+            admits=self._admits,
         )
 
     async def start(self) -> None:
@@ -154,7 +170,8 @@ class Engine:
         if self._worker is not None:
             self._upkeep.start()
             self._worker.start()
-            self._timekeeper.start()
+            if self._settings.crons_enabled:
+                self._timekeeper.start()
             self._sender.start()
 
     async def stop(self) -> None:
@@ -170,6 +187,14 @@ class Engine:
         self._host.stop()
         self._items.close()
         self._storage.close()
+
+
+def _flags(settings: EngineLimits, disabled: Collection[str]) -> Mapping[str, bool]:
+    """Return what `/info` says of parts that a project can switch off."""
+    return {
+        "assistants": "assistants" not in disabled,
+        "crons": settings.crons_enabled and "runs" not in disabled,
+    }
 
 
 def _embedder(graphs: GraphSet, store: StoreConfig) -> Embedder | None:

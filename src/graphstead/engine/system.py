@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from importlib.metadata import version
 
 from graphstead.problems import ServerError
@@ -15,8 +16,9 @@ PROBE_S = 3.0
 class System:
     """Health and version."""
 
-    def __init__(self, storage: Storage) -> None:
+    def __init__(self, storage: Storage, flags: Mapping[str, bool] | None = None) -> None:
         self._storage = storage
+        self._flags = flags or {}
 
     async def health(self, *, check_db: bool) -> Json:
         """Say that the server is up, and with `check_db` that its database answers.
@@ -43,6 +45,7 @@ class System:
                 "langsmith": False,
                 "langsmith_tracing_replicas": False,
                 "langsmith_tracing_session_on_runs": False,
+                **self._flags,
             },
             "host": {
                 "kind": "self-hosted",

@@ -16,8 +16,10 @@ from typing import Protocol
 import structlog
 
 from graphstead.engine import transitions
+from graphstead.engine.blocking import BlockingWatch
 from graphstead.engine.clock import Clock
 from graphstead.engine.execute import Execution, Limits
+from graphstead.engine.isolation import IsolatedRun
 from graphstead.graphs.load import GraphSet
 from graphstead.storage.base import Listener, Storage
 from graphstead.storage.rows import Bell, RunRow
@@ -33,6 +35,12 @@ class WorkerLimits(Limits, Protocol):
 
     @property
     def sweep_s(self) -> float: ...
+
+    @property
+    def isolated_loops(self) -> bool: ...
+
+    @property
+    def allow_blocking(self) -> bool: ...
 
 
 class Worker:
@@ -51,7 +59,7 @@ class Worker:
         self._graphs = graphs
         self._limits = limits
         self._clock = clock
-        self._running: dict[str, Execution] = {}
+        self._running: dict[str, Execution | IsolatedRun] = {}
         self._ready: Future[None] = Future()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping = False
@@ -95,11 +103,15 @@ class Worker:
             asyncio.create_task(self._hear(listeners[0], self._wake.set)),
             asyncio.create_task(self._hear_cancels(listeners[1])),
         ]
+        watch = BlockingWatch(self._loop, lambda: bool(self._running))
+        if not self._limits.allow_blocking:
+            watch.start()
         self._ready.set_result(None)
         try:
             await self._claim_until_stopped()
             await self._wind_down()
         finally:
+            watch.stop()
             for task in hearing:
                 task.cancel()
             for listener in listeners:
@@ -150,11 +162,14 @@ class Worker:
         return bool(runs) and self._free > 0
 
     def _begin(self, run: RunRow) -> None:
+        execution: Execution | IsolatedRun
         execution = Execution(run, self._storage, self._graphs, self._limits, self._clock)
+        if self._limits.isolated_loops:
+            execution = IsolatedRun(execution, _loop_factory())
         self._running[run.run_id] = execution
         execution.start(self._done)
 
-    def _done(self, execution: Execution) -> None:
+    def _done(self, execution: Execution | IsolatedRun) -> None:
         self._running.pop(execution.run_row.run_id, None)
         self._wake.set()
 

@@ -7,7 +7,7 @@ for no answer is acknowledged.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any
@@ -97,10 +97,10 @@ class Mcp:
         *,
         reference: Reference | None,
         contract_tools: bool,
-        origins: Sequence[str],
+        admits: Callable[[str], bool],
     ) -> None:
         self._calls = calls
-        self._origins = origins
+        self._admits = admits
         own = [own_tools.resume_tool(calls)]
         if contract_tools and reference is not None:
             own += own_tools.contract_tools(reference)
@@ -131,7 +131,7 @@ class Mcp:
         Raises RpcFault for messages that do not fit the protocol, Forbidden for a page of another
         origin, and what the engine raises where it cannot answer at all.
         """
-        speaker = speaker_of(said, asked, gone, self._origins)
+        speaker = speaker_of(said, asked, gone, self._admits)
         if isinstance(said.body, list):
             return await self._batch(said.body, speaker)
         message = said.body

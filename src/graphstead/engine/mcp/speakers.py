@@ -6,7 +6,7 @@ Versions up to 2025-11-25 begin with `initialize`; from 2026-07-28 on each reque
 from __future__ import annotations
 
 from base64 import b64decode
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,13 +64,13 @@ class Speaker:
         return self.version == BATCH_VERSION
 
 
-def speaker_of(said: Said, asked: Asked, gone: Gone, origins: Sequence[str]) -> Speaker:
+def speaker_of(said: Said, asked: Asked, gone: Gone, admits: Callable[[str], bool]) -> Speaker:
     """Read a request's headers.
 
     Raises Forbidden for a page of another origin, RpcFault for a version that is not spoken here
     and for a client that takes neither JSON nor events.
     """
-    _check_origin(asked, origins)
+    _check_origin(asked, admits)
     version = said.version or UNNAMED_VERSION
     if version not in HANDSHAKE_VERSIONS + MODERN_VERSIONS:
         raise _unsupported(version)
@@ -136,10 +136,10 @@ def _accepted(asked: Asked) -> frozenset[str]:
     return frozenset(part.partition(";")[0].strip().lower() for part in parts)
 
 
-def _check_origin(asked: Asked, origins: Sequence[str]) -> None:
+def _check_origin(asked: Asked, admits: Callable[[str], bool]) -> None:
     """Refuse pages that may not call this server: their browser would send the request anyway."""
     for name, value in asked.headers:
-        if name == b"origin" and "*" not in origins and value.decode("latin-1") not in origins:
+        if name == b"origin" and not admits(value.decode("latin-1")):
             raise Forbidden("Pages of this origin may not call this server")
 
 
