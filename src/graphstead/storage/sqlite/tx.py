@@ -10,6 +10,7 @@ from graphstead.storage.sqlite.checkpoints import SqliteCheckpoints
 from graphstead.storage.sqlite.crons import SqliteCrons
 from graphstead.storage.sqlite.deliveries import SqliteDeliveries
 from graphstead.storage.sqlite.events import SqliteEvents
+from graphstead.storage.sqlite.keys import SqliteApiKeys
 from graphstead.storage.sqlite.protocol import SqliteNumbers
 from graphstead.storage.sqlite.replays import SqliteReplays
 from graphstead.storage.sqlite.runs import SqliteRuns
@@ -30,6 +31,7 @@ class SqliteTx:
         "crons",
         "deliveries",
         "events",
+        "keys",
         "numbers",
         "replays",
         "runs",
@@ -52,6 +54,7 @@ class SqliteTx:
         self.crons = SqliteCrons(sql)
         self.deliveries = SqliteDeliveries(sql)
         self.numbers = SqliteNumbers(sql)
+        self.keys = SqliteApiKeys(sql)
         self.bells: list[Bell] | None = None
 
     def ring(self, topic: Topic, key: str = "") -> None:
