@@ -23,6 +23,7 @@ class Case:
     body: Body = None
     streams: bool = False
     is_protocol: bool = False
+    opens_socket: bool = False
 
 
 def run(**fields: Any) -> dict[str, Any]:
@@ -198,8 +199,8 @@ TOOLS = {**RPC, "method": "tools/list"}
 EVENTS = "/threads/{thread}/stream/events"
 
 
-def protocol(method: str, path: str, body: Body = None, *, streams: bool = False) -> Case:
-    return Case(method, path, "apart", body, streams=streams, is_protocol=True)
+def protocol(method: str, path: str, body: Body = None, **more: bool) -> Case:
+    return Case(method, path, "apart", body, is_protocol=True, **more)
 
 
 CASES |= {
@@ -219,9 +220,15 @@ CASES |= {
     "delete_mcp": protocol("DELETE", "/mcp/"),
     "delete_mcp_no_slash": protocol("DELETE", "/mcp"),
     "protocol_thread_command_post": protocol(
-        "POST", "/threads/{thread}/commands", {"id": 1, "method": "state.get", "params": {}}
+        "POST",
+        "/threads/{waiting_thread}/commands",
+        {"id": 1, "method": "run.cancel", "params": {"run_id": "{waiting}"}},
     ),
-    "protocol_thread_events_post": protocol("POST", EVENTS, {"channels": ["values"]}, streams=True),
-    "protocol_thread_events_websocket_get": protocol("GET", EVENTS, streams=True),
+    "protocol_thread_events_post": Case(
+        "POST", EVENTS, "hidden", {"channels": ["values"]}, streams=True
+    ),
+    "protocol_thread_events_websocket_get": protocol(
+        "GET", EVENTS, streams=True, opens_socket=True
+    ),
     "ui_post": protocol("POST", "/ui/echo", {"name": "card"}),
 }

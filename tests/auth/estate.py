@@ -11,6 +11,12 @@ from servers import Server
 
 # One for all: making a client takes longer than most requests.
 CLIENT = httpx.Client(timeout=30)
+HANDSHAKE = {
+    "Connection": "Upgrade",
+    "Upgrade": "websocket",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+}
 
 
 @dataclass(frozen=True)
@@ -31,7 +37,8 @@ class Person:
             return self.call(server, case.method, path, body)
         options: dict[str, Any] = {} if body is None else {"json": body}
         url = server.url + path
-        with CLIENT.stream(case.method, url, headers=self.headers, **options) as answer:
+        headers = {**self.headers, **(HANDSHAKE if case.opens_socket else {})}
+        with CLIENT.stream(case.method, url, headers=headers, **options) as answer:
             if answer.status_code >= 400:
                 answer.read()
             return answer

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -167,6 +166,8 @@ class WebSocketMiddleware(SpecMiddleware):  # type: ignore[misc]
             await handler(**{name: given[name] for name in inspect.signature(handler).parameters})
         except SocketClosed:
             return NORMAL
+        except Problem as problem:
+            return REFUSED + problem.status
         except Exception as error:  # the edge: a fault of one connection is logged, not passed on
             log.error(
                 "request %s: the WebSocket failed: %r",
@@ -185,12 +186,7 @@ def _identified(exchange: Exchange) -> list[tuple[bytes, bytes]]:
 
 def _may_come_from(origin: str, host: str | None, policy: CorsPolicy) -> bool:
     """Tell whether a page may connect: one of this server's own, or what CORS lets in."""
-    if origin.partition("://")[2] == host:
-        return True
-    if "*" in policy.allow_origins or origin in policy.allow_origins:
-        return True
-    pattern = policy.allow_origin_regex
-    return pattern is not None and re.fullmatch(pattern, origin) is not None
+    return origin.partition("://")[2] == host or policy.admits(origin)
 
 
 async def _refuse(

@@ -50,7 +50,8 @@ class Protocol:
         return self._frames(follow_frames(self._storage, thread_id, wanted, admits))
 
     async def session(self, thread_id: str, socket: Socket, asked: Asked) -> None:
-        """Serve one WebSocket until either side closes it."""
+        """Serve one WebSocket until either side closes it. Raises ThreadNotFound."""
+        await sight(self._storage, self._access, thread_id, asked)
         commands = self._commands
         await Session(self._storage, self._access, commands, thread_id, socket, asked).serve()
 

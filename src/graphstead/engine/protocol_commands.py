@@ -14,8 +14,8 @@ import structlog
 from graphstead.engine import protocol_source
 from graphstead.engine.access import Access
 from graphstead.engine.callers import Asked
-from graphstead.engine.protocol_tree import tree_of
 from graphstead.engine.protocol_sight import sight
+from graphstead.engine.protocol_tree import tree_of
 from graphstead.engine.run_stops import RunStops
 from graphstead.engine.runs import Runs
 from graphstead.problems import (
