@@ -1,4 +1,4 @@
-"""System: health and version; the contract and its page are served by the contract layer."""
+"""System: health, version, figures; the contract layer itself serves the contract and its page."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 from graphstead.contract.answers import Raw
 from graphstead.engine import Engine
 from graphstead.engine.callers import Asked
+from graphstead.engine.metrics import PROMETHEUS
 
 
 async def health_check_ok_get(*, check_db: int, engine: Engine) -> dict[str, Any]:
@@ -34,3 +35,10 @@ async def ui_asset_get(*, graph: str, asset: str, engine: Engine) -> Raw:
     """Give a file of a graph's components."""
     content, media_type = await engine.interfaces.asset(graph, asset)
     return Raw(content, media_type, {"cache-control": "no-cache"})
+
+
+async def system_metrics_metrics_get(*, format: str, engine: Engine) -> Raw | dict[str, Any]:
+    """Tell the figures of the whole server, for Prometheus or as JSON."""
+    if format == "json":
+        return await engine.metrics.as_json()
+    return Raw(await engine.metrics.as_text(), PROMETHEUS)

@@ -14,6 +14,8 @@ from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from graphstead import tracing
+from graphstead.abilities import abilities
 from graphstead.authentication import Guard, guard_of
 from graphstead.contract.app import CustomApp, build_app
 from graphstead.contract.compile import compile_contract
@@ -92,7 +94,8 @@ def create_app(settings: Settings, project: Project, *, run_worker: bool) -> Ser
         asyncio.run(engine.stop())
         raise
     logged = RequestLog(app, project.http.logged_headers, base_path)
-    return ServedApp(logged, drain, graphs)
+    outer = tracing.TracedRequests(logged) if tracing.is_on() else logged
+    return ServedApp(outer, drain, graphs)
 
 
 def _custom(project: Project) -> CustomApp | None:
@@ -129,6 +132,8 @@ def _engine(
     reference: ContractReference | None = None,
     admits: Callable[[str], bool] = ANY_PAGE,
 ) -> tuple[Engine, Guard]:
+    # After the graphs: a project may have set up a tracer of its own.
+    tracing.configure_tracing(settings)
     storage = open_storage(settings)
     try:
         guard = guard_of(settings, project, storage)
@@ -149,6 +154,8 @@ def _engine(
         admits=admits,
         disabled=project.http.disabled,
         interfaces=Interfaces(project.root, project.ui),
+        figures_dir=settings.data_dir / "figures",
+        capabilities=abilities(settings, project, packaged()),
     )
     return engine, guard
 

@@ -2,6 +2,7 @@
 
     Problem
     ├─ BadRequest 400            the graph or the store refuses a well-formed request
+    │  └─ CommandUnreadable      in the envelope of the event protocol
     ├─ TransportRefused 400      headers or address fit no request of A2A
     ├─ Unauthorized 401
     ├─ Forbidden 403
@@ -44,6 +45,7 @@ from typing import Any, ClassVar, TypedDict
 __all__ = [
     "AssistantNotFound",
     "BadRequest",
+    "CommandUnreadable",
     "Conflict",
     "CronNotFound",
     "FieldError",
@@ -125,6 +127,21 @@ class BadRequest(Problem):
     status = 400
     code = "bad_request"
     default_detail = "The request cannot be carried out as sent"
+
+
+class CommandUnreadable(BadRequest):
+    """A command of the event protocol that is none; the answer is the envelope of a failed one."""
+
+    code = "invalid_argument"
+
+    def to_body(self, request_id: str) -> dict[str, Any]:
+        """Return the wire form `{type: error, id: null, error, message}`."""
+        return {
+            "type": "error",
+            "id": None,
+            "error": self.code,
+            "message": self.detail,
+        }
 
 
 class TransportRefused(Problem):

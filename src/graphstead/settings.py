@@ -232,6 +232,16 @@ class Settings(BaseSettings):
         "GRAPHSTEAD_DEFAULT_A2A_ASSISTANT_ID",
         "DEFAULT_A2A_ASSISTANT_ID",
     )
+    otel: bool | None = _setting(
+        None,
+        "Send OpenTelemetry spans (extra otel); unset: when an OTEL_* variable names an exporter.",
+        "GRAPHSTEAD_OTEL",
+    )
+    otel_content: bool = _setting(
+        False,
+        "Write inputs, outputs and error messages into spans.",
+        "GRAPHSTEAD_OTEL_CONTENT",
+    )
     log_level: LogLevel = _setting(
         "INFO", "Least severe log line written.", "GRAPHSTEAD_LOG_LEVEL", "LOG_LEVEL"
     )

@@ -188,7 +188,7 @@ def refusals_are_deserved(ctx: CheckContext, response: Response, case: Case[Any]
         return None
     if getattr(meta.phase.data, "scenario", None) in PROBES:
         return None
-    problem = response.json()
+    problem = unwrapped(response.json())
     if "jsonrpc" in problem:
         if not is_deserved_by_message(problem["error"], dict(case.headers or {}), case.body):
             raise AssertionError(f"{response.status_code} without a reason: {problem['error']}")
@@ -204,8 +204,15 @@ def refusals_are_deserved(ctx: CheckContext, response: Response, case: Case[Any]
         breaks_contract=breaks_contract(case),
     )
     if not is_deserved(problem, asked, world.known):
-        raise AssertionError(f"{response.status_code} without a reason: {problem['detail']}")
+        raise AssertionError(f"{response.status_code} without a reason: {problem}")
     return None
+
+
+def unwrapped(problem: dict[str, Any]) -> dict[str, Any]:
+    """Return what refuses a command, which has an envelope of its own, in the usual shape."""
+    if problem.get("type") == "error":
+        return {"detail": problem["message"], "code": "unprocessable"}
+    return problem
 
 
 def breaks_contract(case: Case[Any]) -> bool:

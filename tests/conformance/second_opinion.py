@@ -56,6 +56,8 @@ def is_refusal(exchange: Exchange) -> bool:
     problem = json.loads(exchange.body)
     if "jsonrpc" in problem:
         return "loc" in str(problem["error"].get("data"))
+    if problem.get("type") == "error":
+        return True
     return exchange.status == 422 and problem["code"] in ("unprocessable", "invalid_json")
 
 
@@ -72,7 +74,7 @@ def is_beyond_schemas(exchange: Exchange) -> bool:
     told = rpc_refusal(exchange)
     if not told:
         problem = json.loads(exchange.body)
-        told = problem.get("detail") or problem["error"]["message"]
+        told = problem.get("detail") or problem.get("message") or problem["error"]["message"]
     return BEYOND.search(told) is not None
 
 

@@ -40,7 +40,7 @@ def node() -> str:
 @pytest.mark.parametrize("file", sorted(path.name for path in JS.glob("*.test.mjs")))
 def test_the_javascript_sdk_works_with_this_server(node: str, server: Server, file: str) -> None:
     done = subprocess.run(
-        [node, "--test", "--test-reporter=spec", file],
+        [node, "--experimental-websocket", "--test", "--test-reporter=spec", file],
         cwd=JS,
         env={**os.environ, "GRAPHSTEAD_URL": server.url},
         capture_output=True,

@@ -20,7 +20,7 @@ COMPOSED = ("assistants.search", "assistants.count", "threads.search", "threads.
             "crons.search", "crons.count")  # fmt: skip
 LARGE = (
     r"(threads|runs|events|checkpoints|checkpoint_blobs|checkpoint_writes|ends"
-    r"|store_items|store_vectors)"
+    r"|numbered_runs|store_items|store_vectors)"
 )
 MAY_WALK = {
     "threads.search by thread_id": "walks the key in order up to its limit",

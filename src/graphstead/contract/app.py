@@ -1,7 +1,8 @@
 """Assemble the contract layers around the handlers, or refuse to start with every fault listed.
 
-Outermost first: edge, CORS, errors, docs, routing, authentication, request, response, lifespan,
-handlers. A project's own application brings middleware, and routes that win over the contract's.
+Outermost first: edge, CORS, errors, docs, routing, authentication, WebSockets, request, response,
+lifespan, handlers. A project's own application brings middleware, and routes that win over the
+contract's.
 """
 
 from __future__ import annotations
@@ -55,6 +56,7 @@ from graphstead.contract.route import FastRoutingMiddleware
 from graphstead.contract.schemas import LateSchemas, schemas_for
 from graphstead.contract.specification import Contract31
 from graphstead.contract.switches import switched_off
+from graphstead.contract.websocket import WebSocketMiddleware
 from graphstead.problems import Problem, StartupError
 
 __all__ = ["ContractMiddleware", "CustomApp", "Lifespan", "build_app"]
@@ -119,7 +121,7 @@ def build_app(
             EdgeMiddleware,
             partial(ContractCors, policy=cors or CorsPolicy()),
             ExceptionMiddleware,
-            *_layers(pages, custom, authenticate),
+            *_layers(pages, custom, authenticate, cors or CorsPolicy()),
             CompiledRequestMiddleware,
             *judges,
             LifespanMiddleware,
@@ -143,7 +145,10 @@ def build_app(
 
 
 def _layers(
-    pages: list[Layer], custom: CustomApp | None, authenticate: Authenticate | None
+    pages: list[Layer],
+    custom: CustomApp | None,
+    authenticate: Authenticate | None,
+    cors: CorsPolicy,
 ) -> list[Layer]:
     """Return what finds out where a request goes and who sent it.
 
@@ -151,14 +156,15 @@ def _layers(
     answered outside of it, what the contract raises inside, so that it sees answers alone.
     """
     routed: list[Layer] = [FastRoutingMiddleware, AuthMiddleware]
+    sockets = partial(WebSocketMiddleware, policy=cors)
     if custom is None:
-        return [*pages, *routed]
+        return [*pages, *routed, sockets]
     match = partial(CustomMatch, custom=custom, authenticate=authenticate)
     fork = partial(CustomFork, custom=custom)
     theirs = [customized(custom), ExceptionMiddleware]
     if custom.auth_first:
-        return [match, *routed, CustomUser, *theirs, *pages, fork]
-    return [*theirs, match, *pages, *routed, fork]
+        return [match, *routed, CustomUser, *theirs, *pages, sockets, fork]
+    return [*theirs, match, *pages, *routed, sockets, fork]
 
 
 def _pages(

@@ -19,9 +19,10 @@ from graphstead.contract.schemas import LateSchemas, Schemas, Validator, schemas
 from graphstead.contract.specification import Place, PlacedOperation, placed_operations
 from graphstead.problems import StartupError
 
-__all__ = ["Body", "Content", "Contract", "Operation", "compile_contract"]
+__all__ = ["Body", "Content", "Contract", "Operation", "WebSocketFrames", "compile_contract"]
 
 EVENT_STREAM = "text/event-stream"
+COMMAND = "command"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,17 @@ class Response:
 
 
 @dataclass(frozen=True, slots=True)
+class WebSocketFrames:
+    """What a WebSocket carries: the schema of what the server sends.
+
+    `events` is the operation that declares the events among it, where there are any.
+    """
+
+    server: Validator
+    events: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Operation:
     """Everything the layers need to know about one operation."""
 
@@ -74,6 +86,8 @@ class Operation:
     empty_status: int | None = None
     json_rpc: bool = False
     rpc_by_status: bool = False
+    websocket: WebSocketFrames | None = None
+    refused_as_command: bool = False
 
     @property
     def planned(self) -> bool:
@@ -150,13 +164,25 @@ def _compile_operation(placed: PlacedOperation, schemas: Schemas, answers: Schem
         empty_status=_empty_status(responses),
         json_rpc=faults == JSON_RPC,
         rpc_by_status=faults == JSON_RPC_BY_STATUS,
+        websocket=_websocket(placed.place, answers),
+        refused_as_command=faults == COMMAND,
+    )
+
+
+def _websocket(place: Place, answers: Schemas) -> WebSocketFrames | None:
+    frames = place.get("x-websocket")
+    if frames is None:
+        return None
+    return WebSocketFrames(
+        server=answers.at(frames.schema("serverFrame").pointer),
+        events=frames.value.get("events"),
     )
 
 
 def _form_of_faults(where: str, operation: Mapping[str, Any]) -> str | None:
     """Return in which form the contract's refusals are told; None means the usual one."""
     form: str | None = operation.get("x-graphstead-faults")
-    if form not in (None, JSON_RPC, JSON_RPC_BY_STATUS):
+    if form not in (None, JSON_RPC, JSON_RPC_BY_STATUS, COMMAND):
         raise StartupError([f"{where}: x-graphstead-faults may not be {form!r}"])
     return form
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import re
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
+import structlog
 import uuid_utils
 from connexion.exceptions import ProblemException
 from connexion.lifecycle import ConnexionRequest, ConnexionResponse
@@ -20,6 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from graphstead.contract.exchange import KEY, Exchange, exchange_of
 from graphstead.contract.json_rpc import rpc_fault
+from graphstead.figures import FIGURES
 from graphstead.problems import ForeignProblem, Problem, ServerError, Unprocessable
 
 __all__ = [
@@ -49,6 +52,9 @@ EXPOSED_HEADERS = (
     "Graphstead-Ignored",
     "Retry-After",
 )
+METHODS = frozenset(ALL_METHODS)
+# As nginx counts clients that left before their answer.
+LEFT_EARLY = 499
 PHRASES = {404: "Not Found", 405: "Method Not Allowed"}
 
 
@@ -92,12 +98,13 @@ class EdgeMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        started = False
+        structlog.contextvars.bind_contextvars(request_id=exchange.request_id)
+        started_s, status = time.perf_counter(), 0
 
         async def send_with_id(message: Message) -> None:
-            nonlocal started
+            nonlocal status
             if message["type"] == "http.response.start":
-                started = True
+                status = message["status"]
                 message["headers"] = [*message.get("headers", ()), *_edge_headers(exchange)]
             await send(message)
 
@@ -107,8 +114,17 @@ class EdgeMiddleware:
             log.debug("client left early", extra={"request_id": exchange.request_id})
         except Exception as error:
             log_unexpected(exchange, error.__cause__ or error)
-            if not started:
+            if not status:
                 await _send_problem(ServerError(), exchange, send_with_id)
+        finally:
+            _count(scope["method"], exchange, status, time.perf_counter() - started_s)
+
+
+def _count(method: str, exchange: Exchange, status: int, took_s: float) -> None:
+    """Count an answer under its path's template; names that clients make up become one."""
+    path = exchange.operation.path if exchange.operation else ""
+    method = method if method in METHODS else "other"
+    FIGURES.answered(method, path, str(status or LEFT_EARLY), took_s * 1000)
 
 
 def _request_id(scope: Scope) -> str:

@@ -25,6 +25,7 @@ from graphstead.contract.middleware import ClientLeft
 from graphstead.contract.parameters import Parameter, parse_query
 from graphstead.contract.schemas import MAX_ERRORS
 from graphstead.problems import (
+    CommandUnreadable,
     FieldError,
     InvalidJson,
     PayloadTooLarge,
@@ -60,7 +61,7 @@ class CompiledRequestAPI(RoutedAPI):  # type: ignore[misc]
         next_app = self.next_app
         read = parameter_reader(compiled, self.reject_unknown)
         body, limit, reject = compiled.body, self.max_body_bytes, self.reject_unknown
-        take = _decode_rpc if compiled.json_rpc else _decode
+        take = _taker(compiled)
 
         async def decode(scope: Scope, receive: Receive, send: Send) -> None:
             exchange: Exchange = scope["extensions"]["contract"]
@@ -262,6 +263,23 @@ def _decode(body: Body, content: Content, raw: bytes, exchange: Exchange, reject
         if unknown:
             _report(unknown, exchange, reject)
     return value
+
+
+def _taker(operation: Operation) -> Callable[..., Any]:
+    """Return what decodes the body, and refuses it in the envelope that its clients read."""
+    if operation.json_rpc:
+        return _decode_rpc
+    return _decode_command if operation.refused_as_command else _decode
+
+
+def _decode_command(
+    body: Body, content: Content, raw: bytes, exchange: Exchange, reject: bool
+) -> Any:
+    """Decode a body; a refusal is told as the event protocol tells it."""
+    try:
+        return _decode(body, content, raw, exchange, reject)
+    except Unprocessable as refused:
+        raise CommandUnreadable(refused.detail) from refused
 
 
 def _decode_rpc(body: Body, content: Content, raw: bytes, exchange: Exchange, reject: bool) -> Any:

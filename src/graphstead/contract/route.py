@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from graphstead.contract.compile import Operation
 from graphstead.problems import MethodNotAllowed
 
-__all__ = ["CUSTOM", "FastRoutingMiddleware", "RouteTable"]
+__all__ = ["CUSTOM", "FastRoutingMiddleware", "RouteTable", "route_path"]
 
 Methods: TypeAlias = dict[str, Operation]
 
@@ -129,7 +129,7 @@ class FastRoutingMiddleware(SpecMiddleware):  # type: ignore[misc]
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        path = _route_path(scope, self._base_path)
+        path = route_path(scope, self._base_path)
         extensions = scope["extensions"]
         theirs = CUSTOM in extensions
         match = None if theirs else self._table.find(path)
@@ -142,7 +142,7 @@ class FastRoutingMiddleware(SpecMiddleware):  # type: ignore[misc]
             return
         method = scope["method"]
         operation = match.methods.get(method)
-        if operation is None:
+        if operation is None or operation.websocket is not None:
             raise MethodNotAllowed(", ".join(sorted(match.methods)))
         extensions["contract"].operation = operation
         extensions[ROUTING_CONTEXT] = {
@@ -159,7 +159,7 @@ class FastRoutingMiddleware(SpecMiddleware):  # type: ignore[misc]
         return path.endswith("/") and bool(shorter) and self._table.find(shorter) is not None
 
 
-def _route_path(scope: Scope, base_path: str) -> str:
+def route_path(scope: Scope, base_path: str) -> str:
     """Return the path to look for.
 
     The SDKs append a `Location` to the address they were given, which has the prefix already:

@@ -6,14 +6,18 @@ import asyncio
 from collections.abc import Callable, Collection, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Protocol
 
+from graphstead import tracing
 from graphstead.engine.access import Access
 from graphstead.engine.assistants import Assistants
 from graphstead.engine.clock import Clock, SystemClock
 from graphstead.engine.crons import Crons
 from graphstead.engine.embedding import Embedder
 from graphstead.engine.graph_store import GraphStore
+from graphstead.engine.metrics import Metrics
+from graphstead.engine.protocol import Protocol as EventProtocol
 from graphstead.engine.run_grants import RunGate
 from graphstead.engine.run_stops import RunStops
 from graphstead.engine.run_streams import RunStreams
@@ -34,6 +38,9 @@ from graphstead.graphs.thread_ttl import ThreadTtl
 from graphstead.graphs.ui import Interfaces, UiConfig
 from graphstead.graphs.webhooks import WebhookRules
 from graphstead.storage.base import Storage
+from graphstead.storage.tallies import SharedTallies
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 if TYPE_CHECKING:
     from graphstead.engine.a2a import A2A
@@ -85,6 +92,8 @@ class Engine:
         disabled: Collection[str] = (),
         interfaces: Interfaces | None = None,
         clock: Clock | None = None,
+        figures_dir: Path | None = None,
+        capabilities: Mapping[str, Any] = NOTHING,
     ) -> None:
         self._storage = storage
         self._settings = settings
@@ -115,13 +124,15 @@ class Engine:
             poll_s=settings.cron_poll_s,
         )
         self.streams = RunStreams(storage, self.stops, clock, settings.heartbeat_s, access)
+        self.protocol = EventProtocol(storage, self.runs, self.stops, settings.heartbeat_s, access)
         self.threads = Threads(storage, self._host, clock, access, ttl)
         self.store = Store(self._items, access)
-        self.system = System(storage)
         self._reference = reference
         self._admits = admits
         self.interfaces = interfaces or Interfaces(Path(), UiConfig())
-        self.system = System(storage, _flags(settings, disabled))
+        self._tallies = SharedTallies(figures_dir) if figures_dir else None
+        self.metrics = Metrics(storage, self._tallies, clock)
+        self.system = System(storage, capabilities, _flags(settings, disabled))
 
     @cached_property
     def a2a(self) -> A2A:
@@ -167,6 +178,8 @@ class Engine:
 
     def _start(self) -> None:
         self.assistants.seed()
+        if self._tallies is not None:
+            self._tallies.start()
         if self._worker is not None:
             self._upkeep.start()
             self._worker.start()
@@ -187,6 +200,9 @@ class Engine:
         self._host.stop()
         self._items.close()
         self._storage.close()
+        if self._tallies is not None:
+            self._tallies.stop()
+        tracing.flush()
 
 
 def _flags(settings: EngineLimits, disabled: Collection[str]) -> Mapping[str, bool]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from graphstead import tracing
 from graphstead.engine import drafts, outbox, run_grants, transitions
 from graphstead.engine.access import Access
 from graphstead.engine.assistants import Assistants
@@ -155,6 +156,7 @@ class Runs:
             request_id=asked.request_id,
             requested_ms=self._clock.now_ms(),
             thread_ttl=thread_ttl or self._thread_ttl,
+            traceparent=tracing.traceparent(),
         )
 
     async def explained(self, thread_id: str, run_id: str, asked: Asked) -> Json:

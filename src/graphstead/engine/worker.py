@@ -20,6 +20,7 @@ from graphstead.engine.blocking import BlockingWatch
 from graphstead.engine.clock import Clock
 from graphstead.engine.execute import Execution, Limits
 from graphstead.engine.isolation import IsolatedRun
+from graphstead.figures import FIGURES
 from graphstead.graphs.load import GraphSet
 from graphstead.storage.base import Listener, Storage
 from graphstead.storage.rows import Bell, RunRow
@@ -74,6 +75,7 @@ class Worker:
         """Start the thread and return once it claims runs."""
         self._thread.start()
         self._ready.result(timeout=30)
+        FIGURES.raise_level("lg_api_workers_max", self._limits.n_jobs_per_worker)
 
     def stop(self, grace_s: float) -> None:
         """Claim no more; give running runs `grace_s`, then return them to the queue."""
@@ -81,6 +83,7 @@ class Worker:
         if loop is None or not self._thread.is_alive():
             return
         self._grace_s = grace_s
+        FIGURES.raise_level("lg_api_workers_max", -self._limits.n_jobs_per_worker)
         loop.call_soon_threadsafe(self._begin_stop)
         self._thread.join(grace_s + 10)
 
@@ -162,6 +165,7 @@ class Worker:
         return bool(runs) and self._free > 0
 
     def _begin(self, run: RunRow) -> None:
+        _count_start(run, self._clock.now_ms())
         execution: Execution | IsolatedRun
         execution = Execution(run, self._storage, self._graphs, self._limits, self._clock)
         if self._limits.isolated_loops:
@@ -212,6 +216,15 @@ class Worker:
             execution.stop(None)
         for execution in left:
             await execution.settled()
+
+
+def _count_start(run: RunRow, now_ms: int) -> None:
+    FIGURES.count("lg_api_run_attempt_started_counter_total")
+    if run.attempt == 1:
+        waited_ms = max(0, now_ms - run.start_ms)
+        FIGURES.observe("lg_api_run_queue_wait_time_1st_attempt", waited_ms)
+    else:
+        FIGURES.count("graphstead_run_retries_total")
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -125,7 +125,7 @@ async def test_crons_are_found_by_their_own_and_their_threads_metadata(storage: 
 
 async def test_an_end_remembers_whose_a_temporary_run_was(storage: Storage) -> None:
     rows = [
-        EndRow("r1", "t1", "success", 1, b"null", {"owner": "ada"}),
+        EndRow("r1", "t1", "success", 1, b"null", metadata={"owner": "ada"}),
         EndRow("r2", "t1", "success", 2, b"null"),
     ]
     await storage.write(lambda tx: each(tx.events.end, rows))

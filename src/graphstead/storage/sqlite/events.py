@@ -51,6 +51,7 @@ class SqliteEvents:
             status=row.status,
             ended_ms=row.ended_ms,
             output=row.output,
+            thread_status=row.thread_status,
             metadata=to_json_or_null(row.metadata),
         )
 
@@ -69,10 +70,12 @@ class SqliteEvents:
         return len(rows)
 
     def delete(self, run_id: str) -> None:
+        self._sql.execute("protocol.abandon", run_id=run_id)
         self._sql.execute("events.delete", run_id=run_id)
         self._sql.execute("events.delete_end", run_id=run_id)
 
 
 def _end(row: Row) -> EndRow:
-    run_id, thread_id, status, ended_ms, output, metadata = row
-    return EndRow(run_id, thread_id, status, ended_ms, output, from_json_or_null(metadata))
+    run_id, thread_id, status, ended_ms, output, thread_status, metadata = row
+    told = from_json_or_null(metadata)
+    return EndRow(run_id, thread_id, status, ended_ms, output, thread_status, told)

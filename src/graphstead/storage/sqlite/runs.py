@@ -119,6 +119,13 @@ class SqliteRuns:
         pending, running = self._sql.rows("runs.counts")[0]
         return int(pending), int(running)
 
+    def waiting_since_ms(self, now_ms: int) -> tuple[int | None, int | None]:
+        oldest_ms, number = self._sql.rows("runs.waiting_since", now_ms=now_ms)[0]
+        if not number:
+            return None, None
+        middle = (int(number) - 1) // 2
+        return oldest_ms, self._sql.value("runs.median_start", now_ms=now_ms, offset=middle)
+
     def _one(self, name: str, /, **values: Any) -> RunRow | None:
         row = self._sql.row(name, **values)
         return _run(row) if row else None

@@ -11,6 +11,7 @@ from graphstead.storage.sqlite.crons import SqliteCrons
 from graphstead.storage.sqlite.deliveries import SqliteDeliveries
 from graphstead.storage.sqlite.events import SqliteEvents
 from graphstead.storage.sqlite.keys import SqliteApiKeys
+from graphstead.storage.sqlite.protocol import SqliteNumbers
 from graphstead.storage.sqlite.replays import SqliteReplays
 from graphstead.storage.sqlite.runs import SqliteRuns
 from graphstead.storage.sqlite.statements import Statements
@@ -31,6 +32,7 @@ class SqliteTx:
         "deliveries",
         "events",
         "keys",
+        "numbers",
         "replays",
         "runs",
         "store",
@@ -51,6 +53,7 @@ class SqliteTx:
         self.store = SqliteStoreItems(sql)
         self.crons = SqliteCrons(sql)
         self.deliveries = SqliteDeliveries(sql)
+        self.numbers = SqliteNumbers(sql)
         self.keys = SqliteApiKeys(sql)
         self.bells: list[Bell] | None = None
 
