@@ -75,9 +75,14 @@ __all__ = [
     "Unavailable",
     "Unprocessable",
     "UnsupportedMediaType",
-    "problem_of",
 ]
 
+KNOWN_CODES = {
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+}
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -408,16 +413,10 @@ class ForeignProblem(Problem):
 
     code = "http_error"
 
-
-def problem_of(
-    status: int, detail: str, headers: Mapping[str, str] | None = None
-) -> ForeignProblem:
-    """Return a problem with this status."""
-    known = {401: "unauthorized", 403: "forbidden", 404: "not_found", 405: "method_not_allowed"}
-    named = {"status": status, "code": known.get(status, "http_error")}
-    kind = type("ForeignProblem", (ForeignProblem,), named)
-    problem: ForeignProblem = kind(detail, headers=headers or {})
-    return problem
+    def __init__(self, status: int, detail: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(detail, headers=headers or {})
+        self.status = status  # type: ignore[misc]
+        self.code = KNOWN_CODES.get(status, self.code)  # type: ignore[misc]
 
 
 class StartupError(Exception):

@@ -23,7 +23,7 @@ from graphstead.graphs.auth_users import STUDIO, Identified, User, UserFault, id
 from graphstead.graphs.config import GraphSource, Project
 from graphstead.graphs.host import LoopThread
 from graphstead.graphs.importing import Importer, ImportFault
-from graphstead.problems import Forbidden, Problem, RuleFailed, StartupError, problem_of
+from graphstead.problems import Forbidden, ForeignProblem, Problem, RuleFailed, StartupError
 
 __all__ = ["ProjectAuth", "load_auth"]
 
@@ -179,7 +179,7 @@ def _parameters(function: Callable[..., Any] | None) -> tuple[str, ...]:
 
 
 def _chosen(refusal: Auth.exceptions.HTTPException | HTTPException) -> Problem:
-    return problem_of(refusal.status_code, str(refusal.detail), refusal.headers)
+    return ForeignProblem(refusal.status_code, str(refusal.detail), refusal.headers)
 
 
 def _user_of(caller: Any) -> Any:
