@@ -128,12 +128,14 @@ class WebSocketMiddleware(SpecMiddleware):  # type: ignore[misc]
     async def _admit(self, scope: Scope, exchange: Exchange, operation: Operation) -> None:
         """Let the request in. Raises Forbidden, Unprocessable and whatever the hook raises."""
         exchange.operation = operation
-        headers = AuthRequest(scope, operation.operation_id).headers
+        # The handshake is an ordinary request, and that is how the project's code may look at it.
+        request = AuthRequest({**scope, "type": "http"}, operation.operation_id)
+        headers = request.headers
         origin = headers.get("origin")
         if origin is not None and not _may_come_from(origin, headers.get("host"), self._policy):
             raise Forbidden(f"Pages of {origin} may not open WebSockets here")
         if self._authenticate is not None and not operation.public:
-            exchange.caller = await self._authenticate(AuthRequest(scope, operation.operation_id))
+            exchange.caller = await self._authenticate(request)
         read = parameter_reader(operation, self._reject_unknown)
         exchange.arguments = read(scope, exchange)
 
@@ -166,9 +168,9 @@ class WebSocketMiddleware(SpecMiddleware):  # type: ignore[misc]
             await handler(**{name: given[name] for name in inspect.signature(handler).parameters})
         except SocketClosed:
             return NORMAL
-        except Problem as problem:
-            return REFUSED + problem.status
         except Exception as error:  # the edge: a fault of one connection is logged, not passed on
+            if isinstance(error, Problem) and error.status < 500:
+                return REFUSED + error.status
             log.error(
                 "request %s: the WebSocket failed: %r",
                 exchange.request_id,
