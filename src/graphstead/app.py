@@ -10,23 +10,31 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from graphstead.contract.app import build_app
+from graphstead.contract.auth import ANONYMOUS, Authenticate, AuthRequest, Caller
 from graphstead.contract.compile import compile_contract
 from graphstead.contract.load import packaged
 from graphstead.contract.middleware import CorsPolicy
 from graphstead.contract.resolve import HandlerResolver
 from graphstead.engine import Engine
+from graphstead.engine.clock import wire_time
+from graphstead.engine.encryption import AskerContext, HandlerCipher
 from graphstead.graphs import GraphSet, Project, load_graphs
+from graphstead.graphs.encryption import has_blobs, has_json, load_encryption
 from graphstead.graphs.headers import header_rule
-from graphstead.problems import StartupError
+from graphstead.graphs.host import LoopThread
+from graphstead.problems import BadRequest, ServerError, StartupError
 from graphstead.request_log import RequestLog
 from graphstead.settings import Settings
 from graphstead.storage.base import Storage
-from graphstead.storage.errors import StorageError
+from graphstead.storage.errors import SealingFailed, SealingRefused, StorageError
+from graphstead.storage.sealing import Cipher, Sealer
+from graphstead.storage.sealing_start import with_ciphers
 from graphstead.storage.sqlite import open_sqlite
 
 __all__ = ["ServedApp", "check_handlers", "create_app", "open_engine", "open_storage"]
@@ -54,18 +62,21 @@ def create_app(settings: Settings, project: Project, *, run_worker: bool) -> Ser
     StartupError with every fault of graphs, database or contract.
     """
     graphs = load_graphs(project)
-    engine = _engine(settings, project, graphs, run_worker=run_worker)
+    keys = _keys(settings, project)
+    engine = _engine(settings, project, graphs, keys, run_worker=run_worker)
     drain = asyncio.Event()
     try:
         app = build_app(
             packaged(),
             engine=engine,
             lifespan=_lifespan(engine),
+            authenticate=_entering(keys.asker, None),
             response_validation=settings.response_validation,
             unknown_fields=settings.unknown_fields,
             max_body_bytes=settings.max_body_bytes,
             cors=_cors(settings),
             drain=drain,
+            told={SealingRefused: BadRequest, SealingFailed: ServerError},
         )
     except StartupError:
         asyncio.run(engine.stop())
@@ -86,12 +97,15 @@ def check_handlers() -> int:
 
 def open_engine(settings: Settings, project: Project, *, run_worker: bool) -> Engine:
     """Return an engine over the project's graphs and database, not yet started."""
-    return _engine(settings, project, load_graphs(project), run_worker=run_worker)
+    keys = _keys(settings, project)
+    return _engine(settings, project, load_graphs(project), keys, run_worker=run_worker)
 
 
-def _engine(settings: Settings, project: Project, graphs: GraphSet, *, run_worker: bool) -> Engine:
+def _engine(
+    settings: Settings, project: Project, graphs: GraphSet, keys: _Keys, *, run_worker: bool
+) -> Engine:
     return Engine(
-        storage=open_storage(settings),
+        storage=_opened(settings, keys),
         graphs=graphs,
         settings=settings,
         run_worker=run_worker,
@@ -102,14 +116,65 @@ def _engine(settings: Settings, project: Project, graphs: GraphSet, *, run_worke
     )
 
 
-def open_storage(settings: Settings) -> Storage:
+def open_storage(settings: Settings, project: Project) -> Storage:
     """Open the database of these settings. Raises StartupError where it cannot be used."""
+    return _opened(settings, _keys(settings, project))
+
+
+def _opened(settings: Settings, keys: _Keys) -> Storage:
     path = settings.database_path
+    storage: Storage | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        return open_sqlite(path)
+        storage = open_sqlite(path)
+        return with_ciphers(storage, keys.sealer, wire_time())
     except (StorageError, OSError) as error:
+        if storage is not None:
+            storage.close()
         raise StartupError([f"The database {path} cannot be used: {error}"]) from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Keys:
+    """What data is encrypted with, and what finds under which context; nothing by default."""
+
+    sealer: Sealer | None = None
+    asker: AskerContext | None = None
+
+
+def _keys(settings: Settings, project: Project) -> _Keys:
+    """Return the project's handlers, for what they leave out the key. Raises StartupError."""
+    encryption = load_encryption(project, has_key=settings.aes_key is not None)
+    aes = None if settings.aes_key is None else _aes(settings.aes_key, settings.aes_json_keys)
+    if encryption is None:
+        return _Keys() if aes is None else _Keys(Sealer(aes, aes))
+    loop = LoopThread("encryption")
+    own = HandlerCipher(encryption, loop)
+    rest: Cipher = aes or own
+    sealer = Sealer(
+        own if has_json(encryption) else rest, own if has_blobs(encryption) else rest, own, rest
+    )
+    return _Keys(sealer, AskerContext(encryption, loop))
+
+
+def _aes(key: str, hidden_members: tuple[str, ...]) -> Cipher:
+    # Imported here: a server without a key does without the library.
+    from graphstead.storage.aes import AesCipher
+
+    return AesCipher(key.encode(), hidden_members)
+
+
+def _entering(asker: AskerContext | None, authenticate: Authenticate | None) -> Authenticate | None:
+    """Let each request say under which context its data is encrypted, once it is known who asks."""
+    if asker is None:
+        return authenticate
+
+    async def entering(request: AuthRequest) -> Caller:
+        caller = ANONYMOUS if authenticate is None else await authenticate(request)
+        await asker.enter(request, caller)
+        return caller
+
+    return entering
 
 
 def _lifespan(engine: Engine) -> Any:

@@ -12,6 +12,7 @@ from graphstead.cli.project import open_project
 from graphstead.contract.check import check_document
 from graphstead.contract.load import packaged
 from graphstead.graphs import load_graphs
+from graphstead.graphs.encryption import load_encryption
 from graphstead.problems import StartupError
 
 __all__ = ["command"]
@@ -24,8 +25,9 @@ def command(config: Path) -> None:
 
     Exit code 0 when the server would start, 3 with a list of faults when it would not.
     """
-    project, _ = open_project(config, {})
+    project, settings = open_project(config, {})
     graphs = load_graphs(project)
+    load_encryption(project, has_key=settings.aes_key is not None)
     if faults := check_document(packaged()):
         raise StartupError(faults)
     operations = check_handlers()

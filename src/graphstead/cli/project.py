@@ -15,7 +15,7 @@ from graphstead.settings import Settings, read_settings
 __all__ = ["open_project"]
 
 # Served without these, a project would be less safe than its author believes.
-INDISPENSABLE = ("auth", "encryption")
+INDISPENSABLE = ("auth",)
 
 log = get_logger("graphstead.project")
 

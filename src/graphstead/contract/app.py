@@ -77,11 +77,13 @@ def build_app(
     drain: Drain | None = None,
     base_path: str = "",
     handlers_package: str = "graphstead.handlers",
+    told: Mapping[type[Exception], type[Problem]] | None = None,
 ) -> ContractMiddleware:
     """Return the ASGI application that serves a bundled document with the handlers of a package.
 
     ``engine`` is handed to every handler that names it. ``drain`` is set by the server when it
-    starts to shut down. Raises StartupError with every disagreement between both sides.
+    starts to shut down. ``told`` says as which problem an exception of the layers below is
+    answered, with its own sentence. Raises StartupError with every disagreement between both sides.
     """
     strict = response_validation == "strict"
     answers = schemas_for(close_answers(bundle)) if strict else None
@@ -97,7 +99,7 @@ def build_app(
         middlewares=_layers(bundle, cors or CorsPolicy(), base_path, response_validation),
         resolver=resolver,
     )
-    _answer_errors(app)
+    _answer_errors(app, told or {})
     app.add_contract(
         Contract31(bundle, base_path=base_path),
         compiled=contract.operations,
@@ -130,8 +132,14 @@ def _layers(
     ]
 
 
-def _answer_errors(app: ContractMiddleware) -> None:
+def _answer_errors(app: ContractMiddleware, told: Mapping[type[Exception], type[Problem]]) -> None:
     app.add_error_handler(Problem, answer_problem)
     app.add_error_handler(HTTPException, answer_http_exception)
     app.add_error_handler(ProblemException, answer_connexion_problem)
     app.add_error_handler(Exception, answer_unexpected)
+    for raised, problem in told.items():
+        app.add_error_handler(raised, partial(_answer_as, problem))
+
+
+async def _answer_as(problem: type[Problem], request: Any, error: Exception) -> Any:
+    return await answer_problem(request, problem(str(error)))

@@ -21,6 +21,7 @@ from graphstead.engine.transitions import Outcome, StaleRun, ThreadOutcome
 from graphstead.graphs.load import GraphSet
 from graphstead.storage.base import Storage
 from graphstead.storage.rows import Json, RunRow, RunStatus, ThreadStatus
+from graphstead.storage.sealing import ASKER
 from graphstead.streaming.log import EventWriter
 
 log = structlog.get_logger("graphstead.run")
@@ -86,6 +87,8 @@ class Execution:
             await asyncio.wait([self._task])
 
     async def _run(self) -> None:
+        # What the graph writes is encrypted under the context of who asked for the run.
+        ASKER.set(self.run_row.sealed_for)
         try:
             await self._run_to_the_end()
         except StaleRun:

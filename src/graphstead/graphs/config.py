@@ -33,7 +33,7 @@ from graphstead.problems import StartupError
 __all__ = ["CONFIG_NAME", "GraphSource", "Project", "load_project"]
 
 CONFIG_NAME = "langgraph.json"
-USED_KEYS = frozenset({"graphs", "dependencies", "source", "env", "webhooks"})
+USED_KEYS = frozenset({"graphs", "dependencies", "source", "encryption", "env", "webhooks"})
 IMAGE_KEYS = frozenset(
     {
         "$schema",
@@ -52,7 +52,6 @@ UNSUPPORTED_KEYS = frozenset(
     {
         "auth",
         "checkpointer",
-        "encryption",
         "http",
         "priority",
         "store",
@@ -61,6 +60,7 @@ UNSUPPORTED_KEYS = frozenset(
     }
 )
 KNOWN_KEYS = USED_KEYS | IMAGE_KEYS | UNSUPPORTED_KEYS
+PATH = frozenset({"path"})
 GRAPH_KEYS = frozenset({"path", "description"})
 SCRIPT_SUFFIXES = (".js", ".ts", ".mjs", ".mts", ".cjs", ".cts")
 
@@ -99,6 +99,7 @@ class Project:
     thread_ttl: ThreadTtl | None = None
     store: StoreConfig = field(default_factory=StoreConfig)
     webhooks: WebhookRules = field(default_factory=WebhookRules)
+    encryption: GraphSource | None = None
 
     @property
     def import_paths(self) -> tuple[Path, ...]:
@@ -151,6 +152,7 @@ class _Reading:
         thread_ttl = self._thread_ttl()
         store = self._store()
         webhooks = read_webhooks(self.raw.get("webhooks"), self._fault)
+        encryption = self._source("encryption.path", self._object("encryption", self.raw, PATH))
         self._warn_of_unknown("", self.raw, KNOWN_KEYS)
         unsupported = tuple(self._unsupported())
         if self.faults:
@@ -167,6 +169,7 @@ class _Reading:
             thread_ttl=thread_ttl,
             store=store,
             webhooks=webhooks,
+            encryption=encryption,
         )
 
     def _unsupported(self) -> Iterator[str]:
@@ -272,6 +275,18 @@ class _Reading:
             read_index(index, self._fault) if index else None,
             read_store_ttl(ttl, self._fault) if ttl else StoreTtl(),
         )
+
+    def _source(self, key: str, owner: Mapping[str, Any]) -> GraphSource | None:
+        """Return what a key's `path` points at, None where its owner is missing."""
+        if not owner and key.rpartition(".")[0] not in self.raw:
+            return None
+        given = owner.get("path")
+        module, _, variable = given.rpartition(":") if isinstance(given, str) else ("", "", "")
+        if not module or not variable.isidentifier():
+            found = repr(given) if isinstance(given, str) else _found(given)[6:]
+            self._fault(key, f"expected './file.py:variable' or 'module:variable', found {found}")
+            return None
+        return GraphSource(key, module, variable)
 
     def _object(
         self, key: str, owner: Mapping[str, Any], known: frozenset[str]

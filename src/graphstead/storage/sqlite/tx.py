@@ -12,6 +12,7 @@ from graphstead.storage.sqlite.deliveries import SqliteDeliveries
 from graphstead.storage.sqlite.events import SqliteEvents
 from graphstead.storage.sqlite.replays import SqliteReplays
 from graphstead.storage.sqlite.runs import SqliteRuns
+from graphstead.storage.sqlite.sealing import SqliteSealing
 from graphstead.storage.sqlite.statements import Statements
 from graphstead.storage.sqlite.store import SqliteStoreItems
 from graphstead.storage.sqlite.threads import SqliteThreads
@@ -31,6 +32,7 @@ class SqliteTx:
         "events",
         "replays",
         "runs",
+        "sealing",
         "store",
         "threads",
         "workers",
@@ -49,6 +51,7 @@ class SqliteTx:
         self.store = SqliteStoreItems(sql)
         self.crons = SqliteCrons(sql)
         self.deliveries = SqliteDeliveries(sql)
+        self.sealing = SqliteSealing(sql)
         self.bells: list[Bell] | None = None
 
     def ring(self, topic: Topic, key: str = "") -> None:
