@@ -20,6 +20,7 @@ from graphstead.engine.snapshots import interrupts_by_task
 from graphstead.engine.transitions import Outcome, StaleRun, ThreadOutcome
 from graphstead.graphs.load import GraphSet
 from graphstead.storage.base import Storage
+from graphstead.storage.errors import SealingFailed
 from graphstead.storage.rows import Json, RunRow, RunStatus, ThreadStatus
 from graphstead.storage.sealing import ASKER
 from graphstead.streaming.log import EventWriter
@@ -95,6 +96,11 @@ class Execution:
             self._log.warning("run taken over", gen=self.run_row.gen)
         except asyncio.CancelledError:
             await asyncio.shield(self._give_back())
+        except SealingFailed as fault:
+            # Not even that it failed can be stored: the run waits, however often it was tried.
+            self._log.error("run cannot be encrypted and waits", reason=str(fault))
+            await asyncio.sleep(RELEASE_AGAIN_S)
+            await self._give_back()
         except Exception:  # the worker's edge: one run must never take the others down
             self._log.exception("run could not be finished")
             await self._release()
