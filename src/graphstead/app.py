@@ -25,10 +25,12 @@ from graphstead.engine import Engine
 from graphstead.engine.clock import wire_time
 from graphstead.engine.encryption import AskerContext, HandlerCipher
 from graphstead.graphs import GraphSet, Project, load_graphs
+from graphstead.graphs.customs import Customs, open_customs
 from graphstead.graphs.encryption import has_blobs, has_json, load_encryption
 from graphstead.graphs.headers import header_rule
 from graphstead.graphs.host import LoopThread
-from graphstead.problems import BadRequest, ServerError, StartupError
+from graphstead.logs import get_logger
+from graphstead.problems import ServerError, StartupError, Unprocessable
 from graphstead.request_log import RequestLog
 from graphstead.settings import Settings
 from graphstead.storage.base import Storage
@@ -38,6 +40,9 @@ from graphstead.storage.sealing_start import with_ciphers
 from graphstead.storage.sqlite import open_sqlite
 
 __all__ = ["ServedApp", "check_handlers", "create_app", "open_engine", "open_storage"]
+
+
+log = get_logger("graphstead.app")
 
 
 class ServedApp:
@@ -76,7 +81,7 @@ def create_app(settings: Settings, project: Project, *, run_worker: bool) -> Ser
             max_body_bytes=settings.max_body_bytes,
             cors=_cors(settings),
             drain=drain,
-            told={SealingRefused: BadRequest, SealingFailed: ServerError},
+            told={SealingRefused: Unprocessable, SealingFailed: ServerError},
         )
     except StartupError:
         asyncio.run(engine.stop())
@@ -104,8 +109,15 @@ def open_engine(settings: Settings, project: Project, *, run_worker: bool) -> En
 def _engine(
     settings: Settings, project: Project, graphs: GraphSet, keys: _Keys, *, run_worker: bool
 ) -> Engine:
+    customs = open_customs(project)
+    try:
+        storage = _opened(settings, keys)
+    except StartupError:
+        customs.close()
+        raise
+    _tell_of_customs(project, customs)
     return Engine(
-        storage=_opened(settings, keys),
+        storage=storage,
         graphs=graphs,
         settings=settings,
         run_worker=run_worker,
@@ -113,7 +125,28 @@ def _engine(
         thread_ttl=project.thread_ttl,
         store=project.store,
         webhooks=project.webhooks.filled(os.environ),
+        serde=project.serde,
+        customs=customs,
     )
+
+
+def _tell_of_customs(project: Project, customs: Customs) -> None:
+    """Say who keeps checkpoints and items where it is not this server, and what that means."""
+    if customs.saver is not None and project.checkpointer is not None:
+        log.warning(
+            "checkpoints are kept by the project's own saver: they share no transaction with runs "
+            "and threads, and are encrypted only if it does so",
+            saver=type(customs.saver).__name__,
+            path=project.checkpointer.path,
+        )
+    if customs.store is not None and project.store_source is not None:
+        unused = [name for name in ("index", "ttl") if (project.raw["store"] or {}).get(name)]
+        log.warning(
+            "items are kept by the project's own store, encrypted only if it does so",
+            store=type(customs.store).__name__,
+            path=project.store_source.path,
+            unused=unused,
+        )
 
 
 def open_storage(settings: Settings, project: Project) -> Storage:

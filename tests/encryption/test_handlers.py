@@ -112,10 +112,10 @@ def test_members_that_a_handler_hides_cannot_be_searched_by(toy: Server, calls: 
     make_thread(server, "east", note=SECRET)
     for path in ("/threads/search", "/threads/count", "/assistants/search", "/runs/crons/search"):
         refused = server.post(path, {"metadata": {"owner": "north", "note": SECRET}})
-        assert refused.status_code == 400, refused.text
+        assert refused.status_code == 422, refused.text
         assert refused.json()["detail"].startswith("metadata.note: encrypted at rest")
     reserved = {"metadata": {"__encryption_context__": {"by": "nobody"}}}
-    assert server.post("/threads", reserved).status_code == 400
+    assert server.post("/threads", reserved).status_code == 422
     bad = server.post("/threads", {}, headers={"x-encryption-context": "no base64"})
     assert bad.json()["detail"] == ("header x-encryption-context: expected base64 of a JSON object")
 

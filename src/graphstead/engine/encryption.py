@@ -19,7 +19,7 @@ from langgraph_sdk.encryption.types import DecryptResult, EncryptionContext
 
 from graphstead.engine.callers import Caller
 from graphstead.graphs.host import LoopThread
-from graphstead.problems import BadRequest, ServerError
+from graphstead.problems import ServerError, Unprocessable
 from graphstead.storage.errors import SealingFailed, SealingRefused
 from graphstead.storage.rows import Json
 from graphstead.storage.sealing import ASKER, MARK, Opened, Part
@@ -225,7 +225,7 @@ class AskerContext:
     async def enter(self, request: Request, caller: Caller) -> None:
         """Let what this task writes from now on be encrypted under the request's context.
 
-        Raises BadRequest for a header that is no base64 of a JSON object, ServerError where the
+        Raises Unprocessable for a header that is no base64 of a JSON object, ServerError where the
         handler fails.
         """
         metadata = _header(request.headers.get(HEADER))
@@ -258,5 +258,5 @@ def _header(sent: str | None) -> Json:
     except (binascii.Error, ValueError):
         found = None
     if not isinstance(found, dict):
-        raise BadRequest(f"header {HEADER}: expected base64 of a JSON object")
+        raise Unprocessable(f"header {HEADER}: expected base64 of a JSON object")
     return found

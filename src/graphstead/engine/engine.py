@@ -8,11 +8,15 @@ from typing import Protocol
 from graphstead.engine.assistants import Assistants
 from graphstead.engine.clock import Clock, SystemClock
 from graphstead.engine.crons import Crons
+from graphstead.engine.custom_checkpoints import CustomCheckpointStorage
+from graphstead.engine.custom_saver import CustomSaver
+from graphstead.engine.custom_store import CustomStore
 from graphstead.engine.embedding import Embedder
 from graphstead.engine.graph_store import GraphStore
 from graphstead.engine.run_stops import RunStops
 from graphstead.engine.run_streams import RunStreams
 from graphstead.engine.runs import Runs
+from graphstead.engine.savers import Savers, serializer
 from graphstead.engine.store import Store
 from graphstead.engine.system import System
 from graphstead.engine.thread_rows import default_ttl
@@ -21,6 +25,8 @@ from graphstead.engine.timekeeper import Timekeeper
 from graphstead.engine.upkeep import Upkeep, UpkeepLimits
 from graphstead.engine.webhooks import Sender
 from graphstead.engine.worker import Worker, WorkerLimits
+from graphstead.graphs.checkpointer_config import SerdeConfig
+from graphstead.graphs.customs import Customs
 from graphstead.graphs.headers import HeaderRule
 from graphstead.graphs.host import GraphHost
 from graphstead.graphs.load import GraphSet
@@ -57,18 +63,27 @@ class Engine:
         thread_ttl: ThreadTtl | None = None,
         store: StoreConfig | None = None,
         webhooks: WebhookRules | None = None,
+        serde: SerdeConfig | None = None,
+        customs: Customs | None = None,
         clock: Clock | None = None,
     ) -> None:
+        self._customs = customs or Customs()
+        custom = _custom_saver(self._customs)
+        if custom is not None:
+            storage = CustomCheckpointStorage(storage, custom)
+        savers = Savers(storage, serializer(serde), custom)
         self._storage = storage
         self._settings = settings
         clock = clock or SystemClock()
         worker_id = clock.new_id() if run_worker else None
         store = store or StoreConfig()
         self._host = GraphHost(graphs)
-        self._items = GraphStore(storage, clock, store.ttl, _embedder(graphs, store))
+        self._items = _items(self._customs, graphs, storage, clock, store)
         graphs.store = self._items
-        self._upkeep = Upkeep(worker_id, storage, settings, clock, thread_ttl, store.ttl)
-        self._worker = Worker(worker_id, storage, graphs, settings, clock) if worker_id else None
+        self._upkeep = Upkeep(worker_id, storage, settings, clock, thread_ttl, store.ttl, savers)
+        self._worker = (
+            Worker(worker_id, storage, graphs, savers, settings, clock) if worker_id else None
+        )
         self.assistants = Assistants(storage, self._host, clock)
         self.stops = RunStops(storage, clock)
         ttl = default_ttl(thread_ttl)
@@ -78,7 +93,7 @@ class Engine:
         self._sender = Sender(storage, clock, rules, settings.webhook_secret)
         self._timekeeper = Timekeeper(storage, clock, ttl)
         self.streams = RunStreams(storage, self.stops, clock, settings.heartbeat_s)
-        self.threads = Threads(storage, self._host, clock, ttl)
+        self.threads = Threads(storage, self._host, savers, clock, ttl)
         self.store = Store(self._items)
         self.system = System(storage)
 
@@ -106,7 +121,20 @@ class Engine:
             self._upkeep.stop()
         self._host.stop()
         self._items.close()
+        self._customs.close()
         self._storage.close()
+
+
+def _custom_saver(customs: Customs) -> CustomSaver | None:
+    return None if customs.saver is None else CustomSaver(customs.saver, customs.loop)
+
+
+def _items(
+    customs: Customs, graphs: GraphSet, storage: Storage, clock: Clock, store: StoreConfig
+) -> GraphStore | CustomStore:
+    if customs.store is not None:
+        return CustomStore(customs.store, customs.loop)
+    return GraphStore(storage, clock, store.ttl, _embedder(graphs, store))
 
 
 def _embedder(graphs: GraphSet, store: StoreConfig) -> Embedder | None:

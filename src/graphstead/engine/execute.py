@@ -12,10 +12,10 @@ import structlog
 from langgraph.types import StateSnapshot
 
 from graphstead.engine import transitions, wire
-from graphstead.engine.checkpoints import Ahead, Saver
 from graphstead.engine.chunks import Translator
 from graphstead.engine.clock import Clock
 from graphstead.engine.inputs import graph_config, graph_context, graph_input
+from graphstead.engine.savers import Savers
 from graphstead.engine.snapshots import interrupts_by_task
 from graphstead.engine.transitions import Outcome, StaleRun, ThreadOutcome
 from graphstead.graphs.load import GraphSet
@@ -55,7 +55,13 @@ class Execution:
     """A claimed run under its generation. `stop` ends it from outside with a reason."""
 
     def __init__(
-        self, run: RunRow, storage: Storage, graphs: GraphSet, limits: Limits, clock: Clock
+        self,
+        run: RunRow,
+        storage: Storage,
+        graphs: GraphSet,
+        savers: Savers,
+        limits: Limits,
+        clock: Clock,
     ) -> None:
         self.run_row = run
         self._storage = storage
@@ -63,7 +69,7 @@ class Execution:
         self._limits = limits
         self._clock = clock
         self._graph_id = run.kwargs["config"]["configurable"]["graph_id"]
-        self._saver = None if run.temporary else _saver(storage, run)
+        self._saver = None if run.temporary else savers.of_run(run)
         self._translator = Translator(run.kwargs["stream_mode"])
         self._values: Any = MISSING
         self._interrupts: dict[str, Any] = {}
@@ -293,12 +299,6 @@ class Execution:
         except Exception:  # the worker's edge: a graph that cannot be opened still ends its run
             self._log.warning("the state after the run could not be read", exc_info=True)
             return None
-
-
-def _saver(storage: Storage, run: RunRow) -> Saver:
-    """Return the saver of a run; only durability sync makes a step wait for its checkpoint."""
-    ahead: Ahead = "writes" if run.kwargs["durability"] == "sync" else "everything"
-    return Saver(storage, fence=(run.run_id, run.gen), ahead=ahead)
 
 
 def _shown(verdict: Verdict, snapshot: StateSnapshot | None) -> ThreadOutcome:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from langgraph.store.base import NOT_PROVIDED, Item
+from langgraph.store.base import NOT_PROVIDED, BaseStore, Item
 
-from graphstead.engine.graph_store import GraphStore
-from graphstead.problems import BadRequest
+from graphstead.problems import BadRequest, NotImplementedYet
 from graphstead.storage.rows import Json
 
 T = TypeVar("T")
@@ -17,7 +16,7 @@ T = TypeVar("T")
 class Store:
     """Everything a client can ask of the store that graphs use too."""
 
-    def __init__(self, items: GraphStore) -> None:
+    def __init__(self, items: BaseStore) -> None:
         self._items = items
 
     async def put(self, body: Mapping[str, Any]) -> None:
@@ -79,6 +78,8 @@ async def _refusing(work: Awaitable[T]) -> T:
         return await work
     except ValueError as refusal:
         raise BadRequest(str(refusal)) from refusal
+    except NotImplementedError as refusal:
+        raise NotImplementedYet(f"store.path: {refusal}") from refusal
 
 
 def _whole(body: Mapping[str, Any], name: str, default: int) -> int:

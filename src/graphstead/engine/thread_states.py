@@ -13,8 +13,8 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.types import StateSnapshot
 
 from graphstead.engine import wire
-from graphstead.engine.checkpoints import Saver
 from graphstead.engine.graph_code import refusing
+from graphstead.engine.savers import Savers
 from graphstead.engine.snapshots import thread_state
 from graphstead.graphs.host import GraphHost
 from graphstead.problems import StateUnreadable, ThreadNotFound
@@ -40,8 +40,9 @@ Select = Sequence[str] | None
 class ThreadStates:
     """Everything a client can read of the states of a thread."""
 
-    def __init__(self, storage: Storage, host: GraphHost) -> None:
+    def __init__(self, storage: Storage, host: GraphHost, savers: Savers) -> None:
         self._storage = storage
+        self._savers = savers
         self._host = host
 
     async def newest(
@@ -115,7 +116,7 @@ class ThreadStates:
     @asynccontextmanager
     async def _open(self, graph_id: str, config: RunnableConfig) -> AsyncIterator[Any]:
         opened = self._host.graphs.open(
-            graph_id, config, access="threads.read", checkpointer=Saver(self._storage)
+            graph_id, config, access="threads.read", checkpointer=self._savers.over(self._storage)
         )
         thread_id = config["configurable"]["thread_id"]
         async with opened as graph:

@@ -8,10 +8,10 @@ from typing import Any
 
 from graphstead.engine import thread_life, thread_rows
 from graphstead.engine.callers import Asked
-from graphstead.engine.checkpoints import Saver
 from graphstead.engine.clock import Clock
 from graphstead.engine.pages import Found, found
 from graphstead.engine.replays import Once
+from graphstead.engine.savers import Savers
 from graphstead.engine.thread_rows import thread_body
 from graphstead.engine.thread_search import filter_of, found_body, thread_page
 from graphstead.engine.thread_states import ThreadStates
@@ -37,14 +37,19 @@ class Threads:
     """Everything a client can ask of threads; `states` and `writes` are about their states."""
 
     def __init__(
-        self, storage: Storage, host: GraphHost, clock: Clock, ttl: Json | None = None
+        self,
+        storage: Storage,
+        host: GraphHost,
+        savers: Savers,
+        clock: Clock,
+        ttl: Json | None = None,
     ) -> None:
         self._storage = storage
         self._ttl = ttl
         self._clock = clock
-        self._serde = Saver(storage).serde
-        self.states = ThreadStates(storage, host)
-        self.writes = ThreadWrites(storage, host, clock)
+        self._serde = savers.serde
+        self.states = ThreadStates(storage, host, savers)
+        self.writes = ThreadWrites(storage, host, savers, clock)
 
     async def create(self, body: Mapping[str, Any], asked: Asked) -> Created:
         """Store a new thread, with the state that `supersteps` make; all of it or nothing.

@@ -18,6 +18,7 @@ import structlog
 from graphstead.engine import transitions
 from graphstead.engine.clock import Clock
 from graphstead.engine.execute import Execution, Limits
+from graphstead.engine.savers import Savers
 from graphstead.graphs.load import GraphSet
 from graphstead.storage.base import Listener, Storage
 from graphstead.storage.rows import Bell, RunRow
@@ -43,12 +44,14 @@ class Worker:
         worker_id: str,
         storage: Storage,
         graphs: GraphSet,
+        savers: Savers,
         limits: WorkerLimits,
         clock: Clock,
     ) -> None:
         self.worker_id = worker_id
         self._storage = storage
         self._graphs = graphs
+        self._savers = savers
         self._limits = limits
         self._clock = clock
         self._running: dict[str, Execution] = {}
@@ -150,7 +153,9 @@ class Worker:
         return bool(runs) and self._free > 0
 
     def _begin(self, run: RunRow) -> None:
-        execution = Execution(run, self._storage, self._graphs, self._limits, self._clock)
+        execution = Execution(
+            run, self._storage, self._graphs, self._savers, self._limits, self._clock
+        )
         self._running[run.run_id] = execution
         execution.start(self._done)
 

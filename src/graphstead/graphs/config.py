@@ -11,6 +11,12 @@ from typing import Any
 
 from dotenv import dotenv_values
 
+from graphstead.graphs.checkpointer_config import (
+    SERDE_KEYS,
+    SerdeConfig,
+    check_backend,
+    read_serde,
+)
 from graphstead.graphs.store_config import (
     INDEX_KEYS,
     STORE_KEYS,
@@ -24,7 +30,6 @@ from graphstead.graphs.thread_ttl import (
     CHECKPOINTER_KEYS,
     TTL_KEYS,
     ThreadTtl,
-    later_keys,
     read_ttl,
 )
 from graphstead.graphs.webhooks import WebhookRules, read_webhooks
@@ -33,7 +38,18 @@ from graphstead.problems import StartupError
 __all__ = ["CONFIG_NAME", "GraphSource", "Project", "load_project"]
 
 CONFIG_NAME = "langgraph.json"
-USED_KEYS = frozenset({"graphs", "dependencies", "source", "encryption", "env", "webhooks"})
+USED_KEYS = frozenset(
+    {
+        "checkpointer",
+        "dependencies",
+        "encryption",
+        "env",
+        "graphs",
+        "source",
+        "store",
+        "webhooks",
+    }
+)
 IMAGE_KEYS = frozenset(
     {
         "$schema",
@@ -51,10 +67,8 @@ IMAGE_KEYS = frozenset(
 UNSUPPORTED_KEYS = frozenset(
     {
         "auth",
-        "checkpointer",
         "http",
         "priority",
-        "store",
         "ui",
         "ui_config",
     }
@@ -99,6 +113,9 @@ class Project:
     thread_ttl: ThreadTtl | None = None
     store: StoreConfig = field(default_factory=StoreConfig)
     webhooks: WebhookRules = field(default_factory=WebhookRules)
+    checkpointer: GraphSource | None = None
+    serde: SerdeConfig | None = None
+    store_source: GraphSource | None = None
     encryption: GraphSource | None = None
 
     @property
@@ -152,6 +169,8 @@ class _Reading:
         thread_ttl = self._thread_ttl()
         store = self._store()
         webhooks = read_webhooks(self.raw.get("webhooks"), self._fault)
+        checkpointer, serde = self._checkpointer()
+        store_source = self._optional_source("store.path", self.raw.get("store"))
         encryption = self._source("encryption.path", self._object("encryption", self.raw, PATH))
         self._warn_of_unknown("", self.raw, KNOWN_KEYS)
         unsupported = tuple(self._unsupported())
@@ -169,6 +188,9 @@ class _Reading:
             thread_ttl=thread_ttl,
             store=store,
             webhooks=webhooks,
+            checkpointer=checkpointer,
+            serde=serde,
+            store_source=store_source,
             encryption=encryption,
         )
 
@@ -176,11 +198,6 @@ class _Reading:
         for key in self.raw:
             if key == "http":
                 yield from self._unsupported_http()
-            elif key == "checkpointer":
-                yield from later_keys(self.raw[key])
-            elif key == "store":
-                if isinstance(self.raw[key], dict) and self.raw[key].get("path"):
-                    yield "store.path"
             elif key in UNSUPPORTED_KEYS:
                 yield key
 
@@ -251,21 +268,22 @@ class _Reading:
         return GraphSource(graph_id, module, variable, description)
 
     def _thread_ttl(self) -> ThreadTtl | None:
-        checkpointer = self.raw.get("checkpointer")
-        if checkpointer is None:
-            return None
-        if not isinstance(checkpointer, dict):
-            self._fault("checkpointer", f"expected an object, {_found(checkpointer)}")
-            return None
-        self._warn_of_unknown("checkpointer.", checkpointer, CHECKPOINTER_KEYS)
-        ttl = checkpointer.get("ttl")
-        if ttl is None:
-            return None
-        if not isinstance(ttl, dict):
-            self._fault("checkpointer.ttl", f"expected an object, {_found(ttl)}")
-            return None
-        self._warn_of_unknown("checkpointer.ttl.", ttl, TTL_KEYS)
-        return read_ttl(ttl, self._fault)
+        checkpointer = self._object("checkpointer", self.raw, CHECKPOINTER_KEYS)
+        ttl = self._object("checkpointer.ttl", checkpointer, TTL_KEYS)
+        return read_ttl(ttl, self._fault) if checkpointer.get("ttl") is not None else None
+
+    def _checkpointer(self) -> tuple[GraphSource | None, SerdeConfig | None]:
+        given = self.raw.get("checkpointer")
+        if not isinstance(given, dict):
+            return None, None
+        check_backend(given, self._fault)
+        serde = self._object("checkpointer.serde", given, SERDE_KEYS)
+        source = self._optional_source("checkpointer.path", given)
+        if source is not None and serde:
+            self.warnings.append(
+                f"{self.path}: checkpointer.serde: no effect, a custom saver brings its own"
+            )
+        return source, read_serde(serde, self._fault) if serde else None
 
     def _store(self) -> StoreConfig:
         store = self._object("store", self.raw, STORE_KEYS)
@@ -276,9 +294,13 @@ class _Reading:
             read_store_ttl(ttl, self._fault) if ttl else StoreTtl(),
         )
 
+    def _optional_source(self, key: str, owner: Any) -> GraphSource | None:
+        given = owner if isinstance(owner, dict) else {}
+        return self._source(key, given) if given.get("path") else None
+
     def _source(self, key: str, owner: Mapping[str, Any]) -> GraphSource | None:
         """Return what a key's `path` points at, None where its owner is missing."""
-        if not owner and key.rpartition(".")[0] not in self.raw:
+        if self.raw.get(key.rpartition(".")[0]) is None:
             return None
         given = owner.get("path")
         module, _, variable = given.rpartition(":") if isinstance(given, str) else ("", "", "")

@@ -153,7 +153,7 @@ def load_graphs(project: Project) -> GraphSet:
 
 def _embeddings(project: Project, importer: Importer, faults: list[str]) -> Embeddings | None:
     index = project.store.index
-    if index is None:
+    if index is None or project.store_source is not None:
         return None
     try:
         return load_embeddings(index.embed, importer)
