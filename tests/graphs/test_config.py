@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +101,7 @@ def test_what_a_checkpointer_cannot_be_is_refused(tmp_path: Path) -> None:
     ]
 
 
-def _faults(tmp_path: Path, raw: dict[str, object]) -> list[str]:
+def _faults(tmp_path: Path, raw: Mapping[str, Any]) -> list[str]:
     return sorted(faults_of(make_config(tmp_path, **raw)))
 
 

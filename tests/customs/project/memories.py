@@ -1,7 +1,9 @@
 """LangGraph's own saver and store, which keep everything in the memory of one process."""
 
+from collections.abc import Iterable
+
 from langgraph.checkpoint.memory import InMemorySaver
-from langgraph.store.base import InvalidNamespaceError
+from langgraph.store.base import InvalidNamespaceError, Op, Result
 from langgraph.store.memory import InMemoryStore
 
 saver = InMemorySaver()
@@ -10,7 +12,7 @@ saver = InMemorySaver()
 class MoodyStore(InMemoryStore):
     """Fails where it is told to."""
 
-    async def abatch(self, ops):
+    async def abatch(self, ops: Iterable[Op]) -> list[Result]:
         ops = list(ops)
         for op in ops:
             key = getattr(op, "key", None)
@@ -21,5 +23,5 @@ class MoodyStore(InMemoryStore):
         return await super().abatch(ops)
 
 
-async def store():
+async def store() -> MoodyStore:
     return MoodyStore()
