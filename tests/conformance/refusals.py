@@ -64,6 +64,13 @@ class Asked:
     template: str = ""
     breaks_contract: bool = False
 
+    def filled(self) -> str:
+        """Return the path as the server reads it."""
+        path = self.template
+        for name, value in self.path.items():
+            path = path.replace(f"{{{name}}}", unquote(str(value)))
+        return path
+
     def texts(self) -> frozenset[str]:
         """Return all values sent, as text."""
         path = [unquote(str(value)) for value in self.path.values()]
@@ -76,6 +83,8 @@ def is_deserved(problem: Mapping[str, Any], asked: Asked, known: Known) -> bool:
     detail = str(problem["detail"])
     if detail.startswith(BLOCKED) or f": {BLOCKED}" in detail:
         return any(item.get("webhook") for item in items(asked.body))
+    if asked.template.startswith(("/docs/", "/skills/")):
+        return detail.startswith(f"'{asked.filled()}' not found")
     if UNREADABLE.match(detail):
         return any(f"'{text}'" in detail for text in asked.texts())
     if problem.get("code") == "graph_not_found":

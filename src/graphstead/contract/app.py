@@ -34,6 +34,7 @@ from graphstead.contract.middleware import (
     answer_problem,
     answer_unexpected,
 )
+from graphstead.contract.pages import PagesMiddleware
 from graphstead.contract.request import DEFAULT_MAX_BODY_BYTES, CompiledRequestMiddleware
 from graphstead.contract.resolve import HandlerResolver
 from graphstead.contract.response import (
@@ -124,6 +125,7 @@ def _layers(
         partial(ContractCors, policy=cors),
         ExceptionMiddleware,
         partial(DocsMiddleware, document=bundle, base_path=base_path),
+        partial(PagesMiddleware, document=bundle, base_path=base_path),
         FastRoutingMiddleware,
         AuthMiddleware,
         CompiledRequestMiddleware,

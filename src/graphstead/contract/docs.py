@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from graphstead.contract.load import Document
 
-__all__ = ["DocsMiddleware"]
+__all__ = ["DocsMiddleware", "StaticFile"]
 
 ASSETS = {
     "swagger-ui-bundle.js": "text/javascript; charset=utf-8",
@@ -45,8 +45,8 @@ PAGE = """<!doctype html>
 """
 
 
-class _File:
-    """Bytes that are ready to go, with their tag."""
+class StaticFile:
+    """Bytes that are ready to go, with their entity tag."""
 
     def __init__(
         self, content: bytes, media_type: str, cache: str, *extra: tuple[str, str]
@@ -90,15 +90,15 @@ class DocsMiddleware:
         self.app = app
         self._base_path = base_path
         self._prefix = f"{base_path}/docs/assets/"
-        self._assets: dict[str, _File] = {}
-        page = _File(
+        self._assets: dict[str, StaticFile] = {}
+        page = StaticFile(
             _page(document, base_path),
             "text/html; charset=utf-8",
             "no-cache",
             ("content-security-policy", POLICY),
         )
         self._pages = {
-            f"{base_path}/openapi.json": _File(
+            f"{base_path}/openapi.json": StaticFile(
                 orjson.dumps(_served(document, base_path)), "application/json", "no-cache"
             ),
             f"{base_path}/docs": page,
@@ -113,7 +113,7 @@ class DocsMiddleware:
         else:
             await found.send(scope, send)
 
-    def _find(self, scope: Scope) -> _File | None:
+    def _find(self, scope: Scope) -> StaticFile | None:
         path: str = scope["path"]
         root: str = scope.get("root_path", "")
         if root and path.startswith(root):
@@ -124,12 +124,12 @@ class DocsMiddleware:
             return self._asset(path[len(self._prefix) :])
         return self._pages.get(path)
 
-    def _asset(self, name: str) -> _File | None:
+    def _asset(self, name: str) -> StaticFile | None:
         if name not in ASSETS:
             return None
         if name not in self._assets:
             content = files("graphstead.contract").joinpath("docs_assets", name).read_bytes()
-            self._assets[name] = _File(content, ASSETS[name], "public, max-age=86400")
+            self._assets[name] = StaticFile(content, ASSETS[name], "public, max-age=86400")
         return self._assets[name]
 
 

@@ -21,7 +21,18 @@ from graphstead.problems import NotImplementedYet
 __all__ = ["INJECTED", "SERVED_HERE", "HandlerResolver", "module_name"]
 
 INJECTED = frozenset({"asked", "body", "caller", "disconnected", "engine", "request_id"})
-SERVED_HERE = frozenset({"/docs", "/openapi.json"})
+SERVED_HERE = frozenset(
+    {
+        "/docs",
+        "/docs/{tag}/{page}",
+        "/llms-full.txt",
+        "/llms.txt",
+        "/openapi.json",
+        "/skills/{skill}",
+        "/skills/{skill}/{file}",
+        "/skills/{skill}/{folder}/{file}",
+    }
+)
 
 
 def module_name(tag: str) -> str:

@@ -6,11 +6,11 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from graphstead.derive.catalogue import METHODS
 from graphstead.settings import Setting, settings_table
 
 __all__ = ["between", "settings_page", "support_table"]
 
-METHODS = ("get", "post", "put", "patch", "delete")
 BEGIN, END = "<!-- derived: {name} -->", "<!-- /derived: {name} -->"
 
 

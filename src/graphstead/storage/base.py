@@ -153,6 +153,9 @@ class Runs(Protocol):
 
     def ids_of(self, thread_id: str) -> builtins.list[str]: ...
     def by_status(self, statuses: Sequence[str], limit: int) -> builtins.list[RunRow]: ...
+    def unstopped(self, assistant_id: str, limit: int) -> builtins.list[RunRow]:
+        """List the assistant's pending and running runs that nobody asked to stop yet."""
+
     def delete(self, run_id: str) -> bool: ...
     def counts(self) -> tuple[int, int]:
         """Count (pending, running) runs."""

@@ -133,6 +133,12 @@ order by start_ms, run_id limit :limit;
 select {runs.columns} from runs
 where status in (select value from json_each(:statuses)) order by run_id limit :limit;
 
+-- name: runs.unstopped
+-- List live runs of an assistant that nobody asked to stop; walks all live runs until the limit.
+select {runs.columns} from runs
+where status in ('pending', 'running') and assistant_id = :assistant_id and cancel is null
+order by start_ms, run_id limit :limit;
+
 -- name: runs.delete
 -- Delete the row of a run.
 delete from runs where run_id = :run_id;

@@ -104,6 +104,9 @@ class SqliteRuns:
         name = "runs.by_active_status" if _ACTIVE.issuperset(statuses) else "runs.by_status"
         return self._all(name, statuses=to_json(list(statuses)), limit=limit)
 
+    def unstopped(self, assistant_id: str, limit: int) -> builtins.list[RunRow]:
+        return self._all("runs.unstopped", assistant_id=assistant_id, limit=limit)
+
     def delete(self, run_id: str) -> bool:
         return self._sql.execute("runs.delete", run_id=run_id) > 0
 
