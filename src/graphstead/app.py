@@ -116,6 +116,8 @@ def _engine(
         customs.close()
         raise
     _tell_of_customs(project, customs)
+    if keys.sealer is not None and graphs.embeddings is not None:
+        log.warning("vectors of store.index are not encrypted: only in clear can they be compared")
     return Engine(
         storage=storage,
         graphs=graphs,

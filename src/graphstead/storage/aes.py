@@ -105,7 +105,7 @@ class AesCipher:
     def _seal(self, part: Part, clear: bytes) -> bytes:
         self._left -= 1
         if self._left < 0:
-            self._salt, self._left = os.urandom(SALT_BYTES), VALUES_PER_SALT
+            self._salt, self._left = os.urandom(SALT_BYTES), VALUES_PER_SALT - 1
         salt, nonce = self._salt, os.urandom(NONCE_BYTES)
         return salt + nonce + self._derived(salt).encrypt(nonce, clear, _bound_to(part))
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any, TypeVar, cast
 
 import structlog
@@ -66,6 +66,10 @@ FILTERS: Mapping[type, str] = {
     ThreadFilter: "thread",
     CronFilter: "cron",
 }
+# What of filters is compared with columns that are never encrypted.
+PLAIN = frozenset(
+    {"assistant_id", "enabled", "graph_id", "name", "status", "thread_id", "thread_ids", "values"}
+)
 # Rows that belong to somebody: what is written because of them goes under their context.
 KEYS: Mapping[type, tuple[str, tuple[str, ...]]] = {
     AssistantRow: ("assistants", ("assistant_id",)),
@@ -115,9 +119,13 @@ class _Session:
         raise TypeError(f"{kind.__name__} is not known to be stored encrypted")
 
     def _checked(self, match: Any) -> Any:
-        """Return a filter whose metadata can be compared with what is stored."""
-        if match.metadata:
-            self.check(FILTERS[type(match)], match.metadata)
+        """Return a filter whose conditions can be compared with what is stored."""
+        model = FILTERS[type(match)]
+        for field in fields(match):
+            if field.name in PLAIN:
+                continue
+            of_thread = field.name.startswith("thread_")
+            self.check("thread" if of_thread else model, _named(getattr(match, field.name)))
         return match
 
     def check(self, model: str, metadata: Json | None) -> None:
@@ -159,6 +167,15 @@ class _Session:
     def is_better_known(self) -> bool:
         """Tell whether a cipher wants something stored anew."""
         return bool(self._better)
+
+
+def _named(condition: Any) -> Json:
+    """Return the members of metadata that a condition is about, with what it compares them to."""
+    if condition is None or isinstance(condition, dict):
+        return condition or {}
+    if hasattr(condition, "parts"):
+        return {name: one for part in condition.parts for name, one in _named(part).items()}
+    return {condition.key: getattr(condition, "value", None) or getattr(condition, "values", None)}
 
 
 def _owned(found: Found[T]) -> T:
