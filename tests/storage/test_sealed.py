@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import sqlite3
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from types import UnionType
 from typing import Any
@@ -16,10 +18,12 @@ from graphstead.storage.aes import AesCipher
 from graphstead.storage.base import Storage
 from graphstead.storage.errors import SealingFailed, SealingRefused
 from graphstead.storage.rows import EventRow, Page, ThreadFilter, ThreadRow
-from graphstead.storage.sealed import FILTERS, PLAIN, SealedTx
+from graphstead.storage.sealed import SealedTx
+from graphstead.storage.sealed_session import FILTERS, PLAIN
 from graphstead.storage.sealing import FIELDS, Part, Sealer
 from graphstead.storage.sealing_start import with_ciphers
 from graphstead.storage.sqlite import open_sqlite
+from graphstead.storage.sqlite.sealing import KNOWN_SINCE
 
 KEY = b"a key of 16 byte"
 NOW = "2026-01-01T00:00:00.000000+00:00"
@@ -41,7 +45,7 @@ def loose(annotation: Any) -> bool:
 def test_every_loose_field_of_every_row_is_encrypted_or_known_to_be_clear() -> None:
     missing = []
     for name, kind in vars(rows).items():
-        if not (name.endswith("Row") and dataclasses.is_dataclass(kind)):
+        if not (name.endswith("Row") and isinstance(kind, type)):
             continue
         known = {field for field, _ in FIELDS[kind][1]} if kind in FIELDS else set()
         hints = typing.get_type_hints(kind)
@@ -63,7 +67,7 @@ def test_every_table_and_every_filter_is_known_to_the_encrypted_transaction() ->
 
 
 @pytest.fixture
-def opened(tmp_path: Path) -> Callable[..., Storage]:
+def opened(tmp_path: Path) -> Iterator[Callable[..., Storage]]:
     made: list[Storage] = []
 
     def open_with(*hidden: str) -> Storage:
@@ -72,7 +76,7 @@ def opened(tmp_path: Path) -> Callable[..., Storage]:
         made.append(with_ciphers(below, Sealer(cipher, cipher), NOW))
         return made[-1]
 
-    yield open_with  # type: ignore[misc]
+    yield open_with
     for one in made:
         one.close()
 
@@ -137,3 +141,17 @@ def test_a_stored_value_that_was_changed_names_its_column(opened: Callable[..., 
     storage.write_blocking(tamper)
     with pytest.raises(SealingFailed, match=r"event\.data cannot be decrypted"):
         storage.read_blocking(lambda tx: tx.events.after("r", 0, 10))
+
+
+def test_an_encrypted_database_keeps_programs_out_that_know_nothing_of_it(
+    opened: Callable[..., Storage], tmp_path: Path
+) -> None:
+    def newest_compat() -> int:
+        with closing(sqlite3.connect(tmp_path / "rows.sqlite")) as db:
+            told = "select compat_version from schema_version order by version desc limit 1"
+            return int(db.execute(told).fetchone()[0])
+
+    open_sqlite(tmp_path / "rows.sqlite").close()
+    assert newest_compat() == 1
+    opened().close()
+    assert newest_compat() == KNOWN_SINCE
