@@ -2,6 +2,7 @@
 
     Problem
     ├─ BadRequest 400            the graph or the store refuses a well-formed request
+    ├─ TransportRefused 400      headers or address fit no request of A2A
     ├─ Unauthorized 401
     ├─ Forbidden 403
     ├─ NotFound 404
@@ -19,6 +20,7 @@
     ├─ UnsupportedMediaType 415
     ├─ Unprocessable 422         the contract refuses the request
     │  └─ GraphNotFound
+    ├─ RpcRefused 200            the contract refuses a JSON-RPC request
     ├─ ServerError 500
     ├─ NotImplementedYet 501
     └─ Unavailable 503           carries Retry-After
@@ -48,6 +50,7 @@ __all__ = [
     "NotImplementedYet",
     "PayloadTooLarge",
     "Problem",
+    "RpcRefused",
     "RunNotFound",
     "ServerError",
     "StartupError",
@@ -55,6 +58,7 @@ __all__ = [
     "ThreadBusy",
     "ThreadExists",
     "ThreadNotFound",
+    "TransportRefused",
     "Unauthorized",
     "Unavailable",
     "Unprocessable",
@@ -105,6 +109,43 @@ class BadRequest(Problem):
     status = 400
     code = "bad_request"
     default_detail = "The request cannot be carried out as sent"
+
+
+class TransportRefused(Problem):
+    """The request does not get as far as its protocol, whose clients look for ``error``."""
+
+    status = 400
+    code = "transport_refused"
+
+    def __init__(self, detail: str, *, rpc_code: int | None = None) -> None:
+        super().__init__(detail)
+        self.rpc_code = rpc_code
+
+    def to_body(self, request_id: str) -> dict[str, Any]:
+        """Return the usual form, and in ``error`` a sentence or an error object with its number."""
+        error: Any = self.detail
+        if self.rpc_code is not None:
+            error = {"code": self.rpc_code, "message": self.detail}
+        return {"error": error, **super().to_body(request_id)}
+
+
+class RpcRefused(Problem):
+    """A JSON-RPC request that the contract refuses: HTTP 200, and the error in the envelope."""
+
+    status = 200
+    code = "rpc_refused"
+
+    def __init__(self, rpc_id: str | int | None, rpc_code: int, refusal: Problem) -> None:
+        super().__init__(refusal.detail, errors=refusal.errors)
+        self.rpc_id = rpc_id
+        self.rpc_code = rpc_code
+
+    def to_body(self, request_id: str) -> dict[str, Any]:
+        """Return the JSON-RPC answer."""
+        error: dict[str, Any] = {"code": self.rpc_code, "message": self.detail}
+        if self.errors:
+            error["data"] = {"errors": list(self.errors)}
+        return {"jsonrpc": "2.0", "id": self.rpc_id, "error": error}
 
 
 class Unauthorized(Problem):

@@ -179,6 +179,12 @@ class Settings(BaseSettings):
         "GRAPHSTEAD_AES_JSON_KEYS",
         "LANGGRAPH_AES_JSON_KEYS",
     )
+    default_a2a_assistant_id: str | None = _setting(
+        None,
+        "Assistant whose agent card /.well-known/agent-card.json shows when the query names none.",
+        "GRAPHSTEAD_DEFAULT_A2A_ASSISTANT_ID",
+        "DEFAULT_A2A_ASSISTANT_ID",
+    )
     log_level: LogLevel = _setting(
         "INFO", "Least severe log line written.", "GRAPHSTEAD_LOG_LEVEL", "LOG_LEVEL"
     )

@@ -53,6 +53,8 @@ def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -
         graph = world.known.graphs.get(case.path_parameters.get("thread_id", ""))
         for index, item in enumerate(items(case.body)):
             use_real_names(item, number // 8 + index, graph)
+    if case.path.startswith("/a2a/") and isinstance(case.body, dict) and number % 4:
+        use_real_call(case, case.body, number // 4)
     if is_step(case):
         # Of a resource just made, its absence is reported only if nothing in the request was drawn.
         case.headers["X-Request-Id"] = f"step-{number}"
@@ -147,6 +149,24 @@ def use_real_names(item: dict[str, Any], number: int, graph: str | None) -> None
         item["run_ids"] = [run_id]
 
 
+def use_real_call(case: Case[Any], request: dict[str, Any], number: int) -> None:
+    """Ask an agent something in one of its methods, of a task that exists where it is about one."""
+    if not is_positive(case, ParameterLocation.BODY):
+        return
+    thread_id, run_id = world.known.runs[number // 8 % len(world.known.runs)]
+    legacy, message_id = number % 2 == 0, f"message-{number}"
+    part = {"data": {"message": number, "messages": []}}
+    message = {"role": "user" if legacy else "ROLE_USER", "messageId": message_id, "parts": [part]}
+    calls = (
+        ("message/send", "SendMessage", {"message": message}),
+        ("message/stream", "SendStreamingMessage", {"message": message}),
+        ("tasks/get", "GetTask", {"id": f"{thread_id}:{run_id}"}),
+        ("tasks/list", "ListTasks", {"pageSize": 1 + number % 100}),
+    )
+    older, newer, params = calls[number // 2 % len(calls)]
+    request.update(method=older if legacy else newer, params=params)
+
+
 @schemathesis.check
 def refusals_are_deserved(ctx: CheckContext, response: Response, case: Case[Any]) -> bool | None:
     """Let a well-formed request be refused only for a reason that it shows."""
@@ -185,4 +205,20 @@ def answers_hide_no_server_fault(
     """Find faults of the server behind a status line that had already left as 200."""
     if response.status_code == 200 and b'"error":"ServerError"' in (response.content or b""):
         raise AssertionError("a fault of the server was told inside a 200")
+    return None
+
+
+@schemathesis.check
+def rpc_refusals_are_told(ctx: CheckContext, response: Response, case: Case[Any]) -> bool | None:
+    """Find JSON-RPC requests that break the contract and are answered as if they did not."""
+    raw = case.operation.definition.raw
+    if raw.get("x-graphstead-faults") != "json-rpc" or response.status_code != 200:
+        return None
+    if isinstance(case.body, bytes) or not breaks_contract(case):
+        return None
+    if (
+        not (response.content or b"").startswith(b'{"jsonrpc":"2.0"')
+        or "error" not in response.json()
+    ):
+        raise AssertionError("a request that the contract refuses was carried out")
     return None

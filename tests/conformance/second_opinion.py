@@ -49,14 +49,25 @@ class CoreResponse:
 
 def is_refusal(exchange: Exchange) -> bool:
     """Tell whether the server found that the request does not fit the contract."""
+    if exchange.status == 200:
+        return bool(rpc_refusal(exchange))
     if exchange.status != 422:
         return exchange.status == 415
     return bool(json.loads(exchange.body)["code"] == "unprocessable")
 
 
+def rpc_refusal(exchange: Exchange) -> str:
+    """Return what JSON-RPC says, in a 200, of a request that does not fit the contract."""
+    if exchange.method != "POST" or not exchange.body.startswith(b'{"jsonrpc"'):
+        return ""
+    error = json.loads(exchange.body).get("error", {})
+    return str(error["message"]) if "errors" in error.get("data", {}) else ""
+
+
 def is_beyond_schemas(exchange: Exchange) -> bool:
     """Tell whether the refusal is for what no schema can say, and the contract says in words."""
-    return BEYOND.search(json.loads(exchange.body)["detail"]) is not None
+    told = rpc_refusal(exchange) or json.loads(exchange.body)["detail"]
+    return BEYOND.search(told) is not None
 
 
 def is_unread_by_core(exchange: Exchange) -> bool:

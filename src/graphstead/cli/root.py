@@ -22,6 +22,7 @@ COMMANDS = {
     "check": "Check project, graphs, settings and contract; serve nothing.",
     "runs": "List what runs and what waits, and why.",
     "webhooks": "List webhook calls that were given up, or send them again.",
+    "spec": "Print the contract, or name what changed between two.",
     "routes": "List every operation and whether it is supported.",
 }
 

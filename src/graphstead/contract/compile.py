@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from graphstead.contract.json_rpc import MARK as JSON_RPC
 from graphstead.contract.members import Members, compile_members
 from graphstead.contract.parameters import Parameter, compile_parameter
 from graphstead.contract.schemas import LateSchemas, Schemas, Validator, schemas_for
@@ -70,6 +71,7 @@ class Operation:
     responses: Mapping[str, Response]
     filled_status: Mapping[str, int] = field(default_factory=dict)
     empty_status: int | None = None
+    json_rpc: bool = False
 
     @property
     def planned(self) -> bool:
@@ -143,6 +145,7 @@ def _compile_operation(placed: PlacedOperation, schemas: Schemas, answers: Schem
         responses=MappingProxyType(responses),
         filled_status=_filled_status(responses),
         empty_status=_empty_status(responses),
+        json_rpc=value.get("x-graphstead-faults") == JSON_RPC,
     )
 
 

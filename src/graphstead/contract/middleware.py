@@ -77,7 +77,8 @@ class EdgeMiddleware:
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
-        exchange = Exchange(_request_id(scope), scope["headers"])
+        scheme, path = scope.get("scheme", "http"), scope["path"]
+        exchange = Exchange(_request_id(scope), scope["headers"], scheme=scheme, path=path)
         scope["extensions"] = {**(scope.get("extensions") or {}), KEY: exchange}
         if scope["type"] != "http":
             await self.app(scope, receive, send)

@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from graphstead.contract.compile import Body, Content, Operation
 from graphstead.contract.exchange import Disconnected, Exchange
+from graphstead.contract.json_rpc import rpc_refusal
 from graphstead.contract.members import Unknown
 from graphstead.contract.middleware import ClientLeft
 from graphstead.contract.parameters import Parameter, parse_query
@@ -58,6 +59,7 @@ class CompiledRequestAPI(RoutedAPI):  # type: ignore[misc]
         next_app = self.next_app
         read = parameter_reader(compiled, self.reject_unknown)
         body, limit, reject = compiled.body, self.max_body_bytes, self.reject_unknown
+        take = _decode_rpc if compiled.json_rpc else _decode
 
         async def decode(scope: Scope, receive: Receive, send: Send) -> None:
             exchange: Exchange = scope["extensions"]["contract"]
@@ -65,7 +67,7 @@ class CompiledRequestAPI(RoutedAPI):  # type: ignore[misc]
             if body is not None:
                 content = _content_of(body, scope["headers"])
                 raw = await _read(receive, scope["headers"], limit)
-                exchange.arguments["body"] = _decode(body, content, raw, exchange, reject)
+                exchange.arguments["body"] = take(body, content, raw, exchange, reject)
             exchange.disconnected = Disconnected(receive)
             await next_app(scope, receive, send)
 
@@ -259,6 +261,14 @@ def _decode(body: Body, content: Content, raw: bytes, exchange: Exchange, reject
         if unknown:
             _report(unknown, exchange, reject)
     return value
+
+
+def _decode_rpc(body: Body, content: Content, raw: bytes, exchange: Exchange, reject: bool) -> Any:
+    """The same for a JSON-RPC request. Raises RpcRefused, which its clients can read."""
+    try:
+        return _decode(body, content, raw, exchange, reject)
+    except Unprocessable as refused:
+        raise rpc_refusal(refused, raw) from refused
 
 
 def _report(unknown: list[Unknown], exchange: Exchange, reject: bool) -> None:

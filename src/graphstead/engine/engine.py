@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Protocol
+from functools import cached_property
+from typing import TYPE_CHECKING, Protocol
 
 from graphstead.engine.assistants import Assistants
 from graphstead.engine.clock import Clock, SystemClock
@@ -35,6 +36,9 @@ from graphstead.graphs.thread_ttl import ThreadTtl
 from graphstead.graphs.webhooks import WebhookRules
 from graphstead.storage.base import Storage
 
+if TYPE_CHECKING:
+    from graphstead.engine.a2a import A2A
+
 
 class EngineLimits(WorkerLimits, UpkeepLimits, Protocol):
     """The settings the engine needs; `graphstead.settings.Settings` has them all."""
@@ -47,6 +51,9 @@ class EngineLimits(WorkerLimits, UpkeepLimits, Protocol):
 
     @property
     def webhook_secret(self) -> str | None: ...
+
+    @property
+    def default_a2a_assistant_id(self) -> str | None: ...
 
 
 class Engine:
@@ -75,6 +82,7 @@ class Engine:
         self._storage = storage
         self._settings = settings
         clock = clock or SystemClock()
+        self._clock = clock
         worker_id = clock.new_id() if run_worker else None
         store = store or StoreConfig()
         self._host = GraphHost(graphs)
@@ -96,6 +104,22 @@ class Engine:
         self.threads = Threads(storage, self._host, savers, clock, ttl)
         self.store = Store(self._items)
         self.system = System(storage)
+
+    @cached_property
+    def a2a(self) -> A2A:
+        """Return assistants as agents; loaded when first asked for, which few servers are."""
+        from graphstead.engine.a2a import A2A
+
+        return A2A(
+            storage=self._storage,
+            assistants=self.assistants,
+            threads=self.threads,
+            runs=self.runs,
+            stops=self.stops,
+            clock=self._clock,
+            heartbeat_s=self._settings.heartbeat_s,
+            default_assistant_id=self._settings.default_a2a_assistant_id,
+        )
 
     async def start(self) -> None:
         """Seed the graphs' own assistants, recover what a crash left, start the worker."""

@@ -35,6 +35,19 @@ class Made:
         return self.runs[0]
 
 
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What else a new run is bound to, where a protocol has rules of its own.
+
+    `key` makes it once within `place`. `holds` raises, in the transaction that has stored a new
+    run, where the run must not be.
+    """
+
+    place: str
+    key: str
+    holds: Callable[[Tx], None]
+
+
 class Runs:
     """Creating and reading runs."""
 
@@ -55,16 +68,27 @@ class Runs:
         self._webhooks = webhooks or WebhookRules()
 
     async def create(
-        self, body: Mapping[str, Any], asked: Asked, *, thread_id: str | None = None
+        self,
+        body: Mapping[str, Any],
+        asked: Asked,
+        *,
+        thread_id: str | None = None,
+        terms: Terms | None = None,
     ) -> Made:
         """Store a pending run, durable when this returns.
 
-        Raises GraphNotFound, AssistantNotFound, ThreadNotFound, ThreadBusy, BadRequest, Conflict.
+        Raises GraphNotFound, AssistantNotFound, ThreadNotFound, ThreadBusy, BadRequest, Conflict,
+        and what `terms` raise.
         """
         draft, clock = self._draft(body, thread_id, asked), self._clock
-        return await self._make(
-            body, asked, thread_id or "", lambda tx: [transitions.create(tx, draft, clock)]
-        )
+
+        def work(tx: Tx) -> list[RunRow]:
+            run = transitions.create(tx, draft, clock)
+            if terms is not None:
+                terms.holds(tx)
+            return [run]
+
+        return await self._make(body, asked, thread_id or "", work, terms)
 
     async def create_batch(self, bodies: Bodies, asked: Asked) -> Made:
         """Store stateless runs in one transaction, in the order of the array, all or none."""
@@ -83,10 +107,17 @@ class Runs:
         return await self._make(bodies, asked, "", create_all)
 
     async def _make(
-        self, body: Any, asked: Asked, place: str, work: Callable[[Tx], list[RunRow]]
+        self,
+        body: Any,
+        asked: Asked,
+        place: str,
+        work: Callable[[Tx], list[RunRow]],
+        terms: Terms | None = None,
     ) -> Made:
-        scope = f"runs {place} {asked.caller.identity}"
-        once = Once(scope, asked.idempotency_key, body, self._clock)
+        key = asked.idempotency_key
+        if terms is not None:
+            place, key = terms.place, terms.key
+        once = Once(f"runs {place} {asked.caller.identity}", key, body, self._clock)
         runs = await self._storage.write(lambda tx: once.act(tx, work, _encode, _decode))
         return Made(runs, once.headers)
 
