@@ -14,6 +14,7 @@ from graphstead.storage.sqlite.keys import SqliteApiKeys
 from graphstead.storage.sqlite.protocol import SqliteNumbers
 from graphstead.storage.sqlite.replays import SqliteReplays
 from graphstead.storage.sqlite.runs import SqliteRuns
+from graphstead.storage.sqlite.sealing import SqliteSealing
 from graphstead.storage.sqlite.statements import Statements
 from graphstead.storage.sqlite.store import SqliteStoreItems
 from graphstead.storage.sqlite.threads import SqliteThreads
@@ -35,6 +36,7 @@ class SqliteTx:
         "numbers",
         "replays",
         "runs",
+        "sealing",
         "store",
         "threads",
         "workers",
@@ -55,6 +57,7 @@ class SqliteTx:
         self.deliveries = SqliteDeliveries(sql)
         self.numbers = SqliteNumbers(sql)
         self.keys = SqliteApiKeys(sql)
+        self.sealing = SqliteSealing(sql)
         self.bells: list[Bell] | None = None
 
     def ring(self, topic: Topic, key: str = "") -> None:
