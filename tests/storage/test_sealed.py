@@ -34,11 +34,6 @@ IN_CLEAR = {
     ("SealRow", "proof"),
     ("ThreadRow", "ttl"),
 }
-    ("ThreadRow", "ttl"),
-    ("RunRow", "sealed_for"),
-    ("SealRow", "proof"),
-    ("ApiKeyRow", "secret_hash"),
-}
 LOOSE = (dict, bytes)
 
 

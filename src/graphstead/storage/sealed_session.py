@@ -15,6 +15,7 @@ from graphstead.storage.rows import (
     CronFilter,
     CronRow,
     Json,
+    NumberedRun,
     Page,
     RunRow,
     SealedPlace,
@@ -29,7 +30,7 @@ from graphstead.storage.sealing import FIELDS, Found, Kind, Replacement, Sealer
 __all__ = ["FILTERS", "PLAIN", "Session"]
 
 T = TypeVar("T")
-PASSED = (str, int, float, bool, type(None), Page, WorkerRow)
+PASSED = (str, int, float, bool, type(None), NumberedRun, Page, WorkerRow)
 FILTERS: Mapping[type, str] = {
     AssistantFilter: "assistant",
     ThreadFilter: "thread",
