@@ -8,28 +8,45 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from graphstead.contract.app import build_app
+from graphstead import tracing
+from graphstead.abilities import abilities
+from graphstead.authentication import Guard, guard_of
+from graphstead.ciphers import Ciphers, ciphers_of, entering
+from graphstead.contract.app import CustomApp, build_app
 from graphstead.contract.compile import compile_contract
 from graphstead.contract.load import packaged
 from graphstead.contract.middleware import CorsPolicy
+from graphstead.contract.reference import ContractReference
 from graphstead.contract.resolve import HandlerResolver
 from graphstead.engine import Engine
+from graphstead.engine.clock import wire_time
 from graphstead.graphs import GraphSet, Project, load_graphs
+from graphstead.graphs.custom_app import load_custom_app
+from graphstead.graphs.customs import Customs, open_customs
 from graphstead.graphs.headers import header_rule
-from graphstead.problems import StartupError
+from graphstead.graphs.ui import Interfaces
+from graphstead.http_rules import cors_policy, mount_prefix
+from graphstead.logs import get_logger
+from graphstead.problems import ServerError, StartupError, Unprocessable
 from graphstead.request_log import RequestLog
 from graphstead.settings import Settings
 from graphstead.storage.base import Storage
-from graphstead.storage.errors import StorageError
+from graphstead.storage.errors import SealingFailed, SealingRefused, StorageError
+from graphstead.storage.sealing_start import with_ciphers
 from graphstead.storage.sqlite import open_sqlite
 
 __all__ = ["ServedApp", "check_handlers", "create_app", "open_engine", "open_storage"]
+
+ANY_PAGE = CorsPolicy().admits
+
+
+log = get_logger("graphstead.app")
 
 
 class ServedApp:
@@ -53,24 +70,50 @@ def create_app(settings: Settings, project: Project, *, run_worker: bool) -> Ser
     With `run_worker` this process also runs graphs, on a thread of their own. Raises
     StartupError with every fault of graphs, database or contract.
     """
-    graphs = load_graphs(project)
-    engine = _engine(settings, project, graphs, run_worker=run_worker)
+    base_path, cors = mount_prefix(settings, project), cors_policy(settings, project)
+    graphs, document = load_graphs(project), packaged()
+    ciphers, custom = ciphers_of(settings, project), _custom(project)
+    engine, guard = _engine(
+        settings,
+        project,
+        graphs,
+        ciphers,
+        run_worker=run_worker,
+        reference=ContractReference(document),
+        admits=cors.admits,
+    )
     drain = asyncio.Event()
     try:
         app = build_app(
-            packaged(),
+            document,
             engine=engine,
-            lifespan=_lifespan(engine),
+            lifespan=_lifespan(engine, guard, custom),
+            authenticate=entering(ciphers.asker, guard.authenticate),
+            added=guard.openapi,
             response_validation=settings.response_validation,
             unknown_fields=settings.unknown_fields,
             max_body_bytes=settings.max_body_bytes,
-            cors=_cors(settings),
+            cors=cors,
             drain=drain,
+            base_path=base_path,
+            custom=custom,
+            disabled=project.http.disabled,
+            told={SealingRefused: Unprocessable, SealingFailed: ServerError},
         )
     except StartupError:
         asyncio.run(engine.stop())
         raise
-    return ServedApp(RequestLog(app), drain, graphs)
+    logged = RequestLog(app, project.http.logged_headers, base_path)
+    outer = tracing.TracedRequests(logged) if tracing.is_on() else logged
+    return ServedApp(outer, drain, graphs)
+
+
+def _custom(project: Project) -> CustomApp | None:
+    app = load_custom_app(project)
+    if app is None:
+        return None
+    http = project.http
+    return CustomApp(app, guarded=http.custom_route_auth, auth_first=http.auth_first)
 
 
 def check_handlers() -> int:
@@ -86,12 +129,35 @@ def check_handlers() -> int:
 
 def open_engine(settings: Settings, project: Project, *, run_worker: bool) -> Engine:
     """Return an engine over the project's graphs and database, not yet started."""
-    return _engine(settings, project, load_graphs(project), run_worker=run_worker)
+    ciphers = ciphers_of(settings, project)
+    engine, _ = _engine(settings, project, load_graphs(project), ciphers, run_worker=run_worker)
+    return engine
 
 
-def _engine(settings: Settings, project: Project, graphs: GraphSet, *, run_worker: bool) -> Engine:
-    return Engine(
-        storage=open_storage(settings),
+def _engine(
+    settings: Settings,
+    project: Project,
+    graphs: GraphSet,
+    ciphers: Ciphers,
+    *,
+    run_worker: bool,
+    reference: ContractReference | None = None,
+    admits: Callable[[str], bool] = ANY_PAGE,
+) -> tuple[Engine, Guard]:
+    # After the graphs: a project may have set up a tracer of its own.
+    tracing.configure_tracing(settings)
+    with ExitStack() as undo:
+        customs = open_customs(project)
+        undo.callback(customs.close)
+        storage = _opened(settings, ciphers)
+        undo.callback(storage.close)
+        guard = guard_of(settings, project, storage)
+        undo.pop_all()
+    _tell_of_customs(project, customs)
+    if ciphers.sealer is not None and graphs.embeddings is not None:
+        log.warning("vectors of store.index are not encrypted: only in clear can they be compared")
+    engine = Engine(
+        storage=storage,
         graphs=graphs,
         settings=settings,
         run_worker=run_worker,
@@ -99,32 +165,69 @@ def _engine(settings: Settings, project: Project, graphs: GraphSet, *, run_worke
         thread_ttl=project.thread_ttl,
         store=project.store,
         webhooks=project.webhooks.filled(os.environ),
+        access=guard.access,
+        reference=reference,
+        admits=admits,
+        disabled=project.http.disabled,
+        interfaces=Interfaces(project.root, project.ui),
+        figures_dir=settings.data_dir / "figures",
+        capabilities=abilities(settings, project, packaged()),
+        serde=project.serde,
+        customs=customs,
     )
+    return engine, guard
 
 
-def open_storage(settings: Settings) -> Storage:
+def _tell_of_customs(project: Project, customs: Customs) -> None:
+    """Say who keeps checkpoints and items where it is not this server, and what that means."""
+    if customs.saver is not None and project.checkpointer is not None:
+        log.warning(
+            "checkpoints are kept by the project's own saver: they share no transaction with runs "
+            "and threads, and are encrypted only if it does so",
+            saver=type(customs.saver).__name__,
+            path=project.checkpointer.path,
+        )
+    if customs.store is not None and project.store_source is not None:
+        unused = [name for name in ("index", "ttl") if (project.raw["store"] or {}).get(name)]
+        log.warning(
+            "items are kept by the project's own store, encrypted only if it does so",
+            store=type(customs.store).__name__,
+            path=project.store_source.path,
+            unused=unused,
+        )
+
+
+def open_storage(settings: Settings, project: Project) -> Storage:
     """Open the database of these settings. Raises StartupError where it cannot be used."""
+    return _opened(settings, ciphers_of(settings, project))
+
+
+def _opened(settings: Settings, ciphers: Ciphers) -> Storage:
     path = settings.database_path
+    storage: Storage | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        return open_sqlite(path)
+        storage = open_sqlite(path)
+        return with_ciphers(storage, ciphers.sealer, wire_time())
     except (StorageError, OSError) as error:
+        if storage is not None:
+            storage.close()
         raise StartupError([f"The database {path} cannot be used: {error}"]) from error
 
 
-def _lifespan(engine: Engine) -> Any:
+def _lifespan(engine: Engine, guard: Guard, custom: CustomApp | None) -> Any:
+    """Start the project's own application first and stop it last; the engine runs in between."""
+
     @asynccontextmanager
-    async def lifespan(app: Any) -> AsyncIterator[None]:
-        await engine.start()
-        try:
-            yield
-        finally:
-            await engine.stop()
+    async def lifespan(app: Any) -> AsyncIterator[Any]:
+        async with AsyncExitStack() as parts:
+            parts.callback(guard.close)
+            parts.push_async_callback(engine.stop)
+            state = None
+            if custom is not None:
+                own = custom.app.router.lifespan_context(custom.app)
+                state = await parts.enter_async_context(own)
+            await engine.start()
+            yield state
 
     return lifespan
-
-
-def _cors(settings: Settings) -> CorsPolicy:
-    """Allow credentials as soon as origins are named, as the reference does."""
-    origins = settings.cors_allow_origins
-    return CorsPolicy(allow_origins=origins, allow_credentials="*" not in origins)

@@ -2,6 +2,7 @@
 
     Problem
     ├─ BadRequest 400            the graph or the store refuses a well-formed request
+    │  └─ CommandUnreadable      in the envelope of the event protocol
     ├─ TransportRefused 400      headers or address fit no request of A2A
     ├─ Unauthorized 401
     ├─ Forbidden 403
@@ -18,10 +19,15 @@
     │  └─ StateUnreadable        the graph raises on the state of the thread
     ├─ PayloadTooLarge 413
     ├─ UnsupportedMediaType 415
+    ├─ RpcFault 400              a JSON-RPC error that the HTTP status tells, too
+    │  └─ RpcUnknownMethod 404
     ├─ Unprocessable 422         the contract refuses the request
+    │  ├─ InvalidJson
     │  └─ GraphNotFound
     ├─ RpcRefused 200            the contract refuses a JSON-RPC request
     ├─ ServerError 500
+    │  └─ RuleFailed           a rule of the project about access, not the request
+    ├─ ForeignProblem            whatever status a rule of the project raises
     ├─ NotImplementedYet 501
     └─ Unavailable 503           carries Retry-After
     StartupError                 never reaches HTTP: the command line prints its faults
@@ -39,18 +45,24 @@ from typing import Any, ClassVar, TypedDict
 __all__ = [
     "AssistantNotFound",
     "BadRequest",
+    "CommandUnreadable",
     "Conflict",
     "CronNotFound",
     "FieldError",
     "Forbidden",
+    "ForeignProblem",
     "GraphNotFound",
+    "InvalidJson",
     "MethodNotAllowed",
     "NotAcceptable",
     "NotFound",
     "NotImplementedYet",
     "PayloadTooLarge",
     "Problem",
+    "RpcFault",
     "RpcRefused",
+    "RpcUnknownMethod",
+    "RuleFailed",
     "RunNotFound",
     "ServerError",
     "StartupError",
@@ -65,6 +77,12 @@ __all__ = [
     "UnsupportedMediaType",
 ]
 
+KNOWN_CODES = {
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+}
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -109,6 +127,21 @@ class BadRequest(Problem):
     status = 400
     code = "bad_request"
     default_detail = "The request cannot be carried out as sent"
+
+
+class CommandUnreadable(BadRequest):
+    """A command of the event protocol that is none; the answer is the envelope of a failed one."""
+
+    code = "invalid_argument"
+
+    def to_body(self, request_id: str) -> dict[str, Any]:
+        """Return the wire form `{type: error, id: null, error, message}`."""
+        return {
+            "type": "error",
+            "id": None,
+            "error": self.code,
+            "message": self.detail,
+        }
 
 
 class TransportRefused(Problem):
@@ -291,6 +324,41 @@ class Unprocessable(Problem):
     default_detail = "The request does not satisfy the contract"
 
 
+class InvalidJson(Unprocessable):
+    """The body is no JSON, or not such as can be stored and sent again."""
+
+    code = "invalid_json"
+
+
+class RpcFault(Problem):
+    """A JSON-RPC message that is not carried out: the body is an error object of JSON-RPC."""
+
+    status = 400
+    code = "rpc_fault"
+
+    def __init__(
+        self, detail: str, *, rpc_code: int, message_id: str | int | None = None, data: Any = None
+    ) -> None:
+        super().__init__(detail)
+        self.rpc_code = rpc_code
+        self.message_id = message_id
+        self.data = data
+
+    def to_body(self, request_id: str) -> dict[str, Any]:
+        """Return the wire form ``{jsonrpc, id, error: {code, message, data?}}``."""
+        error = {"code": self.rpc_code, "message": self.detail}
+        if self.data is not None:
+            error["data"] = self.data
+        return {"jsonrpc": "2.0", "id": self.message_id, "error": error}
+
+
+class RpcUnknownMethod(RpcFault):
+    """No such method, told by the HTTP status as well."""
+
+    status = 404
+    code = "rpc_unknown_method"
+
+
 class GraphNotFound(Unprocessable):
     """The name is no registered graph; the names that are follow in the detail."""
 
@@ -307,6 +375,16 @@ class ServerError(Problem):
     status = 500
     code = "server_error"
     default_detail = "The server failed to answer this request"
+
+
+class RuleFailed(ServerError):
+    """The project's own code about callers failed; what happened is in the log alone."""
+
+    code = "rule_failed"
+
+    def __init__(self, resource: str = "", action: str = "") -> None:
+        about = f"rule for {resource}.{action}" if resource else "authentication"
+        super().__init__(f"The {about} of this server failed; its log says why")
 
 
 class NotImplementedYet(Problem):
@@ -328,6 +406,17 @@ class Unavailable(Problem):
         self.retry_after_s = retry_after_s
         seconds = max(1, math.ceil(retry_after_s))
         super().__init__(detail, headers={"retry-after": str(seconds)})
+
+
+class ForeignProblem(Problem):
+    """A problem whose status other code chose, such as a user's rule; any status will do."""
+
+    code = "http_error"
+
+    def __init__(self, status: int, detail: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(detail, headers=headers or {})
+        self.status = status  # type: ignore[misc]
+        self.code = KNOWN_CODES.get(status, self.code)  # type: ignore[misc]
 
 
 class StartupError(Exception):

@@ -23,11 +23,14 @@ __all__ = ["Setting", "Settings", "environment", "read_settings", "settings_tabl
 
 DATABASE_FILE = "graphstead.sqlite3"
 NO_DEFAULTS: Mapping[str, Any] = MappingProxyType({})
+AES_KEY_BYTES = (16, 24, 32)
+ALWAYS_CLEAR = frozenset({"graph_id", "assistant_id", "thread_id", "run_id", "cron_id"})
 POSTGRES_SCHEMES = ("postgres://", "postgresql://")
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 ResponseValidation = Literal["off", "sample", "strict"]
 UnknownFields = Literal["report", "reject"]
+AuthMode = Literal["none", "keys"]
 
 
 def _setting(default: Any, help_text: str, *environment_names: str, **bounds: Any) -> Any:
@@ -56,6 +59,8 @@ class Settings(BaseSettings):
         "GRAPHSTEAD_DATABASE_URI",
         "DATABASE_URI",
         "POSTGRES_URI",
+        "DATABASE_URI_CUSTOM",
+        "POSTGRES_URI_CUSTOM",
     )
     n_jobs_per_worker: int = _setting(
         10,
@@ -159,16 +164,98 @@ class Settings(BaseSettings):
         "GRAPHSTEAD_CORS_ALLOW_ORIGINS",
         "CORS_ALLOW_ORIGINS",
     )
+    auth: AuthMode = _setting(
+        "none",
+        "Who may call: everybody, unless the project has auth.path; or keys of this server.",
+        "GRAPHSTEAD_AUTH",
+        "LANGGRAPH_AUTH_TYPE",
+    )
+    studio_auth: bool = _setting(
+        False,
+        "Let Studio on this machine in without the project's authentication. dev: true.",
+        "GRAPHSTEAD_STUDIO_AUTH",
+    )
+    mcp_contract_tools: bool = _setting(
+        True,
+        "Offer MCP clients tools that search, show and apply the contract of this server.",
+        "GRAPHSTEAD_MCP_CONTRACT_TOOLS",
+    )
+    cors_config: str | None = _setting(
+        None,
+        "CORS rules as JSON; they go before http.cors of langgraph.json, whose form they have.",
+        "GRAPHSTEAD_CORS_CONFIG",
+        "CORS_CONFIG",
+    )
+    mount_prefix: str | None = _setting(
+        None,
+        "Path that everything is served below; goes before http.mount_prefix of langgraph.json.",
+        "GRAPHSTEAD_MOUNT_PREFIX",
+        "MOUNT_PREFIX",
+    )
+    crons_enabled: bool = _setting(
+        True,
+        "Let crons make their runs; without, they are kept and wait.",
+        "GRAPHSTEAD_CRONS_ENABLED",
+        "FF_CRONS_ENABLED",
+    )
+    cron_poll_s: float = _setting(
+        1.0,
+        "Seconds after which a worker learns of crons that another process made or changed.",
+        "GRAPHSTEAD_CRON_POLL_S",
+        "CRON_SCHEDULER_SLEEP_TIME",
+        gt=0,
+    )
+    isolated_loops: bool = _setting(
+        False,
+        "Give each run a thread and an event loop of its own, so that none blocks another.",
+        "GRAPHSTEAD_ISOLATED_LOOPS",
+        "BG_JOB_ISOLATED_LOOPS",
+    )
+    allow_blocking: bool = _setting(
+        False,
+        "Do not report graph code that blocks its worker's event loop.",
+        "GRAPHSTEAD_ALLOW_BLOCKING",
+        "LANGGRAPH_ALLOW_BLOCKING",
+    )
+    disable_file_persistence: bool = _setting(
+        False,
+        "Keep data in a temporary folder that goes with the process.",
+        "GRAPHSTEAD_DISABLE_FILE_PERSISTENCE",
+        "LANGGRAPH_DISABLE_FILE_PERSISTENCE",
+    )
     webhook_secret: str | None = _setting(
         None,
         "Secret that calls of webhooks are signed with, as Standard Webhooks are (whsec_...).",
         "GRAPHSTEAD_WEBHOOK_SECRET",
+    )
+    aes_key: str | None = _setting(
+        None,
+        "Key of 16, 24 or 32 bytes that data is encrypted with at rest (docs/encryption.md).",
+        "GRAPHSTEAD_AES_KEY",
+        "LANGGRAPH_AES_KEY",
+        repr=False,
+    )
+    aes_json_keys: Annotated[tuple[str, ...], NoDecode] = _setting(
+        (),
+        "Members of metadata that are encrypted too, and not searchable; separated by commas.",
+        "GRAPHSTEAD_AES_JSON_KEYS",
+        "LANGGRAPH_AES_JSON_KEYS",
     )
     default_a2a_assistant_id: str | None = _setting(
         None,
         "Assistant whose agent card /.well-known/agent-card.json shows when the query names none.",
         "GRAPHSTEAD_DEFAULT_A2A_ASSISTANT_ID",
         "DEFAULT_A2A_ASSISTANT_ID",
+    )
+    otel: bool | None = _setting(
+        None,
+        "Send OpenTelemetry spans (extra otel); unset: when an OTEL_* variable names an exporter.",
+        "GRAPHSTEAD_OTEL",
+    )
+    otel_content: bool = _setting(
+        False,
+        "Write inputs, outputs and error messages into spans.",
+        "GRAPHSTEAD_OTEL_CONTENT",
     )
     log_level: LogLevel = _setting(
         "INFO", "Least severe log line written.", "GRAPHSTEAD_LOG_LEVEL", "LOG_LEVEL"
@@ -178,9 +265,9 @@ class Settings(BaseSettings):
         True, "Colour log lines on a terminal.", "GRAPHSTEAD_LOG_COLOR", "LOG_COLOR"
     )
 
-    @field_validator("cors_allow_origins", mode="before")
+    @field_validator("cors_allow_origins", "aes_json_keys", mode="before")
     @classmethod
-    def _split_origins(cls, value: Any) -> Any:
+    def _split_list(cls, value: Any) -> Any:
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
@@ -189,6 +276,31 @@ class Settings(BaseSettings):
     @classmethod
     def _upper_level(cls, value: Any) -> Any:
         return value.upper() if isinstance(value, str) else value
+
+    @field_validator("auth", mode="before")
+    @classmethod
+    def _refuse_other_services(cls, value: Any) -> Any:
+        if value == "langsmith":
+            raise ValueError(
+                "this server asks no other service about keys; use auth of langgraph.json, or keys "
+                "of its own (GRAPHSTEAD_AUTH=keys)"
+            )
+        return "none" if value in ("noop", "custom") else value
+
+    @field_validator("aes_key")
+    @classmethod
+    def _check_key(cls, value: str | None) -> str | None:
+        if value is not None and len(value.encode()) not in AES_KEY_BYTES:
+            raise ValueError(f"expected 16, 24 or 32 bytes, found {len(value.encode())}")
+        return value
+
+    @field_validator("aes_json_keys")
+    @classmethod
+    def _keep_own_keys_in_clear(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for key in value:
+            if key in ALWAYS_CLEAR:
+                raise ValueError(f"{key} cannot be encrypted: the server itself searches by it")
+        return value
 
     @field_validator("database_uri")
     @classmethod

@@ -14,7 +14,16 @@ from hypothesis import strategies as st
 from schemathesis import Case, CheckContext, HookContext, Response
 from schemathesis.core.parameters import ParameterLocation
 
-from .refusals import GRAPHS, NODES, Asked, is_deserved, items, leaves
+from .refusals import (
+    GRAPHS,
+    NODES,
+    VERSIONS,
+    Asked,
+    is_deserved,
+    is_deserved_by_message,
+    items,
+    leaves,
+)
 from .world import World
 
 LONGEST_WAIT_S = 315360000
@@ -60,6 +69,9 @@ def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -
         case.headers["X-Request-Id"] = f"step-{number}"
     if is_positive(case, ParameterLocation.HEADER) and "Idempotency-Key" in case.headers:
         case.headers["Idempotency-Key"] = f"key-{number}"
+    versioned = "MCP-Protocol-Version" in (case.headers or {}) and number % 8
+    if versioned and is_positive(case, ParameterLocation.HEADER):
+        case.headers["MCP-Protocol-Version"] = VERSIONS[number // 8 % len(VERSIONS)]
 
 
 def draw(case: Case[Any]) -> int:
@@ -111,7 +123,8 @@ def use_real_ids(path: dict[str, Any], number: int, *, waiting: bool) -> None:
         "checkpoint_id": known.checkpoints.get(thread_id),
         "assistant_id": references[number // 8 % len(references)],
         "cron_id": known.crons[0],
-        "graph": GRAPHS[number // 8 % len(GRAPHS)],
+        "graph": "chat",
+        "asset": "entrypoint.js",
     }
     path.update({name: real[name] for name in path.keys() & real.keys()})
 
@@ -175,7 +188,13 @@ def refusals_are_deserved(ctx: CheckContext, response: Response, case: Case[Any]
         return None
     if getattr(meta.phase.data, "scenario", None) in PROBES:
         return None
-    problem = response.json()
+    problem = unwrapped(response.json())
+    if "jsonrpc" in problem:
+        if not is_deserved_by_message(problem["error"], dict(case.headers or {}), case.body):
+            raise AssertionError(f"{response.status_code} without a reason: {problem['error']}")
+        return None
+    if response.status_code == 405 and "405" in case.operation.definition.raw["responses"]:
+        return None
     asked = Asked(
         path=case.path_parameters or {},
         query=case.query or {},
@@ -185,8 +204,15 @@ def refusals_are_deserved(ctx: CheckContext, response: Response, case: Case[Any]
         breaks_contract=breaks_contract(case),
     )
     if not is_deserved(problem, asked, world.known):
-        raise AssertionError(f"{response.status_code} without a reason: {problem['detail']}")
+        raise AssertionError(f"{response.status_code} without a reason: {problem}")
     return None
+
+
+def unwrapped(problem: dict[str, Any]) -> dict[str, Any]:
+    """Return what refuses a command, which has an envelope of its own, in the usual shape."""
+    if problem.get("type") == "error":
+        return {"detail": problem["message"], "code": "unprocessable"}
+    return problem
 
 
 def breaks_contract(case: Case[Any]) -> bool:

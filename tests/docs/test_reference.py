@@ -92,7 +92,7 @@ def test_every_link_of_the_docs_leads_somewhere() -> None:
 
 
 def test_every_page_and_skill_that_the_index_lists_is_served(server: Server) -> None:
-    with httpx.Client(base_url=server.url) as client:
+    with httpx.Client(base_url=server.url, timeout=30) as client:
         index = client.get("/llms.txt").text
         links = LINK.findall(index)
         assert len(links) > 2 * len(LIBRARY.entries)
@@ -102,7 +102,7 @@ def test_every_page_and_skill_that_the_index_lists_is_served(server: Server) -> 
 
 def test_the_server_shows_what_the_repository_keeps(server: Server) -> None:
     kept = ROOT / "docs"
-    with httpx.Client(base_url=server.url) as client:
+    with httpx.Client(base_url=server.url, timeout=30) as client:
         page = client.get(f"/docs/{SEEDED}.md")
         assert page.headers["content-type"].startswith("text/markdown")
         assert page.text == (kept / "reference" / f"{SEEDED}.md").read_text("utf-8")
@@ -120,7 +120,7 @@ def test_a_browser_gets_the_page_as_html_with_links_to_html(server: Server) -> N
 
 def test_a_skill_is_one_zip_with_the_files_it_has_one_by_one(server: Server) -> None:
     name = SEEDED.replace("/", "-")
-    with httpx.Client(base_url=server.url) as client:
+    with httpx.Client(base_url=server.url, timeout=30) as client:
         content = client.get(f"/skills/{name}.zip").content
         assert content == client.get(f"/skills/{name}").content
         with zipfile.ZipFile(io.BytesIO(content)) as archive:

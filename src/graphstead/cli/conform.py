@@ -91,7 +91,8 @@ def command(url: str | None, **options: Any) -> None:
     and let the server serve them. Otherwise runs are made of the first assistant found, or of the
     one that --assistant names.
 
-    Exit code 0 when nothing failed, 1 when something did, 2 when the server could not be reached.
+    Exit code 0 when nothing failed, 1 when something did, 2 when nothing could be checked: the
+    server was not reached, or the options make no sense.
     """
     if options["write_graphs"] is not None:
         _write_graphs(options["write_graphs"])

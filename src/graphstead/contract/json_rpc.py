@@ -1,18 +1,20 @@
-"""Refusals of JSON-RPC requests: operations marked ``x-graphstead-faults: json-rpc``.
+"""Refusals of JSON-RPC requests: operations marked ``x-graphstead-faults``.
 
-Their clients look for an error in the envelope of an answer with status 200, so a body that the
-contract refuses is told there: -32700 no JSON, -32600 no request, -32602 wrong parameters.
+With ``json-rpc`` clients look for an error in the envelope of an answer with status 200, so a body
+that the contract refuses is told there: -32700 no JSON, -32600 no request, -32602 wrong parameters.
+With ``json-rpc-by-status`` the status is 400 as well, and headers are judged so, too.
 """
 
 from __future__ import annotations
 
 import orjson
 
-from graphstead.problems import RpcRefused, Unprocessable
+from graphstead.problems import InvalidJson, RpcFault, RpcRefused, Unprocessable
 
-__all__ = ["MARK", "rpc_refusal"]
+__all__ = ["BY_STATUS", "MARK", "rpc_fault", "rpc_refusal"]
 
 MARK = "json-rpc"
+BY_STATUS = "json-rpc-by-status"
 NO_JSON = -32700
 NO_REQUEST = -32600
 WRONG_PARAMS = -32602
@@ -32,3 +34,9 @@ def rpc_refusal(refused: Unprocessable, raw: bytes) -> RpcRefused:
     )
     code = WRONG_PARAMS if (in_params or misses_params) and known else NO_REQUEST
     return RpcRefused(rpc_id if known else None, code, refused)
+
+
+def rpc_fault(refused: Unprocessable) -> RpcFault:
+    """Return a refusal of the contract as an error whose status tells it, too."""
+    rpc_code = NO_JSON if isinstance(refused, InvalidJson) else NO_REQUEST
+    return RpcFault(refused.detail, rpc_code=rpc_code, data=list(refused.errors) or None)

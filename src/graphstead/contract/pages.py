@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from graphstead.contract.docs import StaticFile
+from graphstead.contract.route import CUSTOM
 from graphstead.problems import NotFound
 
 if TYPE_CHECKING:
@@ -42,7 +43,8 @@ class PagesMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the file of the path. Raises NotFound where a folder of ours has no such file."""
-        path = self._inner(scope) if scope["type"] == "http" else None
+        theirs = scope["type"] != "http" or CUSTOM in scope["extensions"]
+        path = None if theirs else self._inner(scope)
         if path is None:
             await self.app(scope, receive, send)
             return

@@ -8,7 +8,7 @@ from pathlib import Path
 from graphstead.contract.check import check_document
 from graphstead.contract.load import BUNDLE_NAME, Document, bundle, render
 from graphstead.derive.library import Library
-from graphstead.derive.tables import between, settings_page, support_table
+from graphstead.derive.tables import between, metrics_table, settings_page, support_table
 from graphstead.problems import StartupError
 
 __all__ = ["derive"]
@@ -28,12 +28,13 @@ def derive(root: Path, *, check: bool) -> list[str]:
     faults = check_document(document)
     if faults:
         return faults
-    readme = root / "README.md"
+    readme, told = root / "README.md", root / "docs" / "observability.md"
     table = support_table(document)
     files = {
         root / "spec" / BUNDLE_NAME: render(document),
         readme: between(readme.read_text("utf-8"), "support", table).encode(),
         root / "docs" / "settings.md": settings_page().encode(),
+        told: between(told.read_text("utf-8"), "metrics", metrics_table()).encode(),
         **_library(root / "docs", document),
     }
     strays = _strays(root / "docs", files)

@@ -1,7 +1,8 @@
 """Writing the states of threads by hand: updates of one thread, states that one begins with.
 
 The graph computes the new checkpoints over a rehearsal; then one transaction makes sure that nobody
-came between, stores them and lets the thread's row follow.
+came between, stores them and lets the thread's row follow. A saver of the project's own takes part
+in neither: there the graph writes at once.
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.types import StateSnapshot, StateUpdate
 
 from graphstead.engine import wire
-from graphstead.engine.checkpoints import Saver
+from graphstead.engine.access import Access, Grant
+from graphstead.engine.callers import Asked
 from graphstead.engine.chunks import checkpoint_of
 from graphstead.engine.clock import Clock, wire_time
 from graphstead.engine.graph_code import refusing
 from graphstead.engine.inputs import as_command
 from graphstead.engine.rehearsal import Rehearsal
+from graphstead.engine.savers import Savers
 from graphstead.engine.snapshots import interrupts_by_task, thread_state
 from graphstead.engine.thread_rows import insert, locked
 from graphstead.engine.thread_states import config_at
@@ -41,12 +44,16 @@ class _Moved(Exception):
 class ThreadWrites:
     """Everything a client can write into the state of a thread without a run."""
 
-    def __init__(self, storage: Storage, host: GraphHost, clock: Clock) -> None:
+    def __init__(
+        self, storage: Storage, host: GraphHost, savers: Savers, clock: Clock, access: Access
+    ) -> None:
         self._storage = storage
+        self._savers = savers
+        self._access = access
         self._clock = clock
         self._host = host
 
-    async def update(self, thread_id: str, body: Mapping[str, Any]) -> Json:
+    async def update(self, thread_id: str, body: Mapping[str, Any], asked: Asked) -> Json:
         """Add a checkpoint as if `as_node` had returned `values`; return where it is.
 
         Raises ThreadNotFound, NotFound for an unknown checkpoint, Conflict while runs are in
@@ -54,15 +61,18 @@ class ThreadWrites:
         """
         config = config_at(thread_id, _named(body))
         supersteps = [[StateUpdate(body.get("values"), body.get("as_node"))]]
+        grant = await self._access.ask(asked.caller, "threads", "update", thread_id=thread_id)
         for _ in range(TRIES):
-            row = await self._storage.read(lambda tx: _base(tx, config))
+            row = await self._storage.read(lambda tx: _base(tx, config, grant))
             try:
-                return await self._update(row, config, supersteps)
+                return await self._update(row, config, supersteps, grant)
             except _Moved:
                 continue
         raise Conflict(f"The state of thread '{thread_id}' keeps changing; try again")
 
-    async def _update(self, row: ThreadRow, config: RunnableConfig, supersteps: Supersteps) -> Json:
+    async def _update(
+        self, row: ThreadRow, config: RunnableConfig, supersteps: Supersteps, grant: Grant
+    ) -> Json:
         rehearsal = Rehearsal(self._storage)
         graph_id = row.metadata["graph_id"]
         written, shown, told = await self._host.call(
@@ -70,7 +80,7 @@ class ThreadWrites:
         )
 
         def commit(tx: Tx) -> None:
-            current = _at_rest(tx, row.thread_id)
+            current = _at_rest(tx, row.thread_id, grant)
             if current.state_updated_at != row.state_updated_at:
                 raise _Moved
             rehearsal.perform(tx)
@@ -81,7 +91,12 @@ class ThreadWrites:
         return written
 
     async def creation(
-        self, row: ThreadRow, supersteps: Sequence[Mapping[str, Any]], *, keep: bool
+        self,
+        row: ThreadRow,
+        supersteps: Sequence[Mapping[str, Any]],
+        *,
+        keep: bool,
+        grant: Grant,
     ) -> Callable[[Tx], ThreadRow]:
         """Return the work that stores a new thread with the state that these supersteps make.
 
@@ -99,7 +114,7 @@ class ThreadWrites:
             )
 
         def work(tx: Tx) -> ThreadRow:
-            stored = insert(tx, row, keep=keep)
+            stored = insert(tx, row, keep=keep, grant=grant)
             if stored is not row or shown is None:
                 return stored
             rehearsal.perform(tx)
@@ -115,7 +130,7 @@ class ThreadWrites:
         thread_id = config["configurable"]["thread_id"]
         aimed: RunnableConfig = {"configurable": {**config["configurable"], "graph_id": graph_id}}
         opened = self._host.graphs.open(
-            graph_id, aimed, access="threads.update", checkpointer=Saver(rehearsal)
+            graph_id, aimed, access="threads.update", checkpointer=self._savers.over(rehearsal)
         )
         async with opened as graph:
             with _refusing(graph_id):
@@ -137,11 +152,11 @@ def _named(body: Mapping[str, Any]) -> Json:
     return named
 
 
-def _base(tx: Tx, config: RunnableConfig) -> ThreadRow:
+def _base(tx: Tx, config: RunnableConfig, grant: Grant) -> ThreadRow:
     """Return the thread to write on, where it can be written and the checkpoint named exists."""
     conf = config["configurable"]
     row = tx.threads.get(conf["thread_id"])
-    if row is None:
+    if row is None or not grant.admits(row.metadata):
         raise ThreadNotFound(conf["thread_id"])
     _graph_of(row)
     _refuse_busy(tx, row.thread_id)
@@ -163,8 +178,8 @@ def _graph_of(row: ThreadRow) -> str:
     return graph_id
 
 
-def _at_rest(tx: Tx, thread_id: str) -> ThreadRow:
-    row = locked(tx, thread_id)
+def _at_rest(tx: Tx, thread_id: str, grant: Grant) -> ThreadRow:
+    row = locked(tx, thread_id, grant)
     _refuse_busy(tx, thread_id)
     return row
 

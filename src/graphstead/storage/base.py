@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from graphstead.storage.rows import (
+    ApiKeyRow,
     AssistantFilter,
     AssistantRow,
     Bell,
@@ -23,10 +24,13 @@ from graphstead.storage.rows import (
     EndRow,
     EventRow,
     Json,
+    NumberedRun,
     Page,
     ReplayRow,
     RunRow,
     RunStatus,
+    SealedPlace,
+    SealRow,
     StoreMatch,
     StoreRow,
     ThreadFilter,
@@ -151,12 +155,18 @@ class Runs(Protocol):
 
     def ids_of(self, thread_id: str) -> builtins.list[str]: ...
     def by_status(self, statuses: Sequence[str], limit: int) -> builtins.list[RunRow]: ...
+    def active_ids(self, statuses: Sequence[str], after: str, limit: int) -> builtins.list[str]:
+        """List the ids of pending or running runs in these statuses behind `after`, in order."""
+
     def unstopped(self, assistant_id: str, limit: int) -> builtins.list[RunRow]:
         """List the assistant's pending and running runs that nobody asked to stop yet."""
 
     def delete(self, run_id: str) -> bool: ...
     def counts(self) -> tuple[int, int]:
         """Count (pending, running) runs."""
+
+    def waiting_since_ms(self, now_ms: int) -> tuple[int | None, int | None]:
+        """Tell since when the longest waiting and the median of all due pending runs wait."""
 
 
 class Workers(Protocol):
@@ -337,6 +347,59 @@ class Deliveries(Protocol):
         """Make what is given up due again, all or one, from the first attempt; count it."""
 
     def done(self, run_id: str) -> None: ...
+    def counts(self, now_ms: int) -> tuple[int, int]:
+        """Count those that are due and those that are given up."""
+
+
+class Numbers(Protocol):
+    """Where the protocol events of a thread's runs begin; deleting events leaves the numbers."""
+
+    def add(self, row: NumberedRun) -> None: ...
+    def last(self, thread_id: str) -> NumberedRun | None:
+        """Get the run that was numbered last."""
+
+    def after(self, thread_id: str, place: int, limit: int) -> list[NumberedRun]:
+        """List the numbered runs behind a place, in order."""
+
+    def behind(self, thread_id: str, seq: int) -> NumberedRun | None:
+        """Get the first run that has events behind `seq`, or may still get them."""
+
+    def first_kept(self, thread_id: str) -> NumberedRun | None:
+        """Get the first numbered run whose events are still stored."""
+
+    def next_ended(self, thread_id: str) -> EndRow | None:
+        """Get the run that ended first and has no number."""
+
+    def close(self, run_id: str, frames: int) -> None:
+        """Note how many events a run has, where that is not settled."""
+
+    def forget(self, thread_id: str) -> None: ...
+
+
+class ApiKeys(Protocol):
+    def add(self, row: ApiKeyRow) -> bool:
+        """Store a new key; False where the id is taken."""
+
+    def get(self, key_id: str) -> ApiKeyRow | None: ...
+    def list(self, limit: int) -> list[ApiKeyRow]:
+        """List keys, revoked ones too, newest first."""
+
+    def revoke(self, key_id: str, now_ms: int) -> bool:
+        """End a key now; False where there is none, or it has been ended already."""
+
+    def used(self, key_id: str, now_ms: int) -> None:
+        """Note when a key was last seen."""
+
+
+class Sealing(Protocol):
+    """The ciphers that this database is, or was, encrypted with."""
+
+    def list(self) -> list[SealRow]: ...
+    def add(self, row: SealRow) -> None:
+        """Note a cipher; programs that know nothing of it cannot open the database any more."""
+
+    def replace(self, place: SealedPlace, old: Any, new: Any) -> None:
+        """Put another stored form in the place of this one, if it is still there."""
 
 
 class Tx(Protocol):
@@ -363,6 +426,12 @@ class Tx(Protocol):
     def crons(self) -> Crons: ...
     @property
     def deliveries(self) -> Deliveries: ...
+    @property
+    def numbers(self) -> Numbers: ...
+    @property
+    def keys(self) -> ApiKeys: ...
+    @property
+    def sealing(self) -> Sealing: ...
     def ring(self, topic: Topic, key: str = "") -> None:
         """Ring this bell once the transaction is committed."""
 
@@ -399,6 +468,9 @@ class Storage(Protocol):
     def read_blocking(self, work: Callable[[Tx], T]) -> T: ...
     def vacuum(self, pages: int) -> int:
         """Give at most so many unused pages back to the file system; return how many it were."""
+
+    def sizes(self) -> Mapping[str, int]:
+        """Return the bytes that `database` and, where there is one, `wal` take."""
 
     def hold(self, worker_id: str) -> None:
         """Hold this worker's liveness lock until the process dies or the storage is closed."""

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
+from graphstead.storage.rules import Condition
+
 Json = dict[str, Any]
 RunStatus = Literal["pending", "running", "success", "error", "timeout", "interrupted"]
 ThreadStatus = Literal["idle", "busy", "interrupted", "error"]
@@ -58,7 +60,10 @@ class ThreadRow:
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
-    """One run. `gen` rises with every claim; a writer holding an older one is refused."""
+    """One run. `gen` rises with every claim; a writer holding an older one is refused.
+
+    `sealed_for` is the context that the row was found encrypted under.
+    """
 
     run_id: str
     thread_id: str
@@ -77,6 +82,7 @@ class RunRow:
     worker: str | None = None
     cancel: CancelAction | None = None
     base_checkpoint_id: str | None = None
+    sealed_for: Json | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +105,35 @@ class EventRow:
 
 @dataclass(frozen=True, slots=True)
 class EndRow:
-    """How a run ended; outlives the row of a temporary run so that waiters can read it."""
+    """How a run ended; outlives the row of a temporary run so that waiters can read it.
+
+    `thread_status` is how the run itself left its thread, None where it did not touch it;
+    `metadata` is that of a temporary run: no thread is left to tell whose it was.
+    """
 
     run_id: str
     thread_id: str
     status: RunStatus
     ended_ms: int
     output: bytes
+    thread_status: ThreadStatus | None = None
+    metadata: Json | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NumberedRun:
+    """A run whose protocol events have numbers on their thread: base + 1, base + 2 and so on.
+
+    `place` counts the thread's numbered runs from 1. `frames` is how many events the run has,
+    None as long as that is not settled.
+    """
+
+    run_id: str
+    thread_id: str
+    place: int
+    graph_id: str | None
+    base: int
+    frames: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +258,24 @@ class DeliveryRow:
 
 
 @dataclass(frozen=True, slots=True)
+class SealRow:
+    """A cipher that encrypts this database since a wire time; `proof` is what it made of a text."""
+
+    cipher: str
+    proof: bytes
+    since: str
+
+
+@dataclass(frozen=True, slots=True)
+class SealedPlace:
+    """Where an encrypted value is stored: `table`.`column`, in the row with this `key`."""
+
+    table: str
+    column: str
+    key: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """A bounded slice of a sorted list; `sort_by` is one of the columns the caller declares."""
 
@@ -241,26 +287,54 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class AssistantFilter:
+    """All given parts must hold; `access` is what the caller's rule demands of metadata."""
+
     graph_id: str | None = None
     name: str | None = None
     metadata: Json | None = None
+    access: Condition | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ThreadFilter:
-    """All given parts must hold; `metadata` and `values` match by containment."""
+    """All given parts must hold; `metadata` and `values` match by containment.
+
+    `access` is what the caller's rule demands of metadata.
+    """
 
     metadata: Json | None = None
     values: Json | None = None
     status: ThreadStatus | None = None
     thread_ids: Sequence[str] | None = None
+    access: Condition | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class CronFilter:
-    """All given parts must hold; `metadata` matches by containment."""
+    """All given parts must hold; `metadata` matches by containment.
+
+    `access` is what the caller's rule demands of a cron's metadata, `thread_access` of that of its
+    thread, where it has one.
+    """
 
     assistant_id: str | None = None
     thread_id: str | None = None
     enabled: bool | None = None
     metadata: Json | None = None
+    access: Condition | None = None
+    thread_access: Condition | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKeyRow:
+    """A key of this server; of its secret part only the SHA-256 is known."""
+
+    key_id: str
+    secret_hash: bytes
+    identity: str
+    name: str
+    permissions: tuple[str, ...]
+    created_ms: int
+    expires_ms: int | None = None
+    revoked_ms: int | None = None
+    last_used_ms: int | None = None

@@ -128,6 +128,14 @@ select {runs.columns} from runs
 where status in ('pending', 'running') and status in (select value from json_each(:statuses))
 order by start_ms, run_id limit :limit;
 
+-- name: runs.active_ids
+-- List the ids of pending or running runs in any of these statuses behind an id; an expression
+-- keeps the planner from walking all runs by their ids.
+select run_id from runs
+where status in ('pending', 'running') and status in (select value from json_each(:statuses))
+    and run_id || '' > :after
+order by run_id || '' limit :limit;
+
 -- name: runs.by_status
 -- List runs in any of these statuses by id; walks the table until the limit is reached.
 select {runs.columns} from runs
@@ -147,3 +155,14 @@ delete from runs where run_id = :run_id;
 -- Count pending and running runs.
 select count(*) filter (where status = 'pending'), count(*) filter (where status = 'running')
 from runs where status in ('pending', 'running');
+
+-- name: runs.waiting_since
+-- Tell since when the longest waiting due run waits, whether a sibling blocks it or not.
+select min(start_ms), count(*) from runs
+where status in ('pending', 'running') and status = 'pending' and start_ms <= :now_ms;
+
+-- name: runs.median_start
+-- Get the due time of the run in the middle of those that wait.
+select start_ms from runs
+where status in ('pending', 'running') and status = 'pending' and start_ms <= :now_ms
+order by start_ms limit 1 offset :offset;

@@ -108,6 +108,10 @@ json_extract(threads.metadata, '$.assistant_id') = :assistant_id
 -- The metadata contains this object.
 json_contains(threads.metadata, :metadata)
 
+-- name: threads.where_access
+-- The metadata meets the caller's rule.
+json_admits(threads.metadata, :access)
+
 -- name: threads.where_values
 -- The values contain this object.
 json_contains(

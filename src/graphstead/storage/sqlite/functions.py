@@ -8,25 +8,9 @@ from typing import Any
 
 import orjson
 
-from graphstead.storage.conditions import meets, same
+from graphstead.storage.conditions import contains, has_items, meets
+from graphstead.storage.rules import Condition, from_json, met
 from graphstead.storage.vectors import product, unpacked
-
-
-def contains(whole: Any, part: Any) -> bool:
-    """Tell whether `whole` contains `part`, as jsonb's `@>` does.
-
-    Objects match by subset at every depth, arrays where each element of `part` is contained in
-    some element of `whole`, anything else by equality of type and value (1 equals 1.0).
-    """
-    if isinstance(part, dict):
-        return isinstance(whole, dict) and all(
-            key in whole and contains(whole[key], value) for key, value in part.items()
-        )
-    if isinstance(part, list):
-        return isinstance(whole, list) and all(
-            any(contains(have, want) for have in whole) for want in part
-        )
-    return same(whole, part)
 
 
 @lru_cache(maxsize=256)
@@ -41,13 +25,22 @@ def json_contains(whole: str | None, part: str) -> bool:
 
 def json_has_items(whole: str, items: str) -> bool:
     """Tell whether an object has each of these top-level keys with an equal value."""
-    have = orjson.loads(whole)
-    return all(key in have and same(have[key], value) for key, value in _filter(items).items())
+    return has_items(orjson.loads(whole), _filter(items))
 
 
 def json_meets(whole: str, conditions: str) -> bool:
     """Tell whether an object meets conditions on its members."""
     return meets(orjson.loads(whole), _filter(conditions))
+
+
+@lru_cache(maxsize=256)
+def _condition(text: str) -> Condition:
+    return from_json(orjson.loads(text))
+
+
+def json_admits(metadata: str | None, condition: str) -> bool:
+    """Tell whether metadata meets a rule's condition; NULL meets none."""
+    return metadata is not None and met(_condition(condition), orjson.loads(metadata))
 
 
 @lru_cache(maxsize=32)
@@ -65,4 +58,5 @@ def install(connection: sqlite3.Connection) -> None:
     connection.create_function("json_contains", 2, json_contains, deterministic=True)
     connection.create_function("json_has_items", 2, json_has_items, deterministic=True)
     connection.create_function("json_meets", 2, json_meets, deterministic=True)
+    connection.create_function("json_admits", 2, json_admits, deterministic=True)
     connection.create_function("vector_product", 2, vector_product, deterministic=True)

@@ -10,8 +10,11 @@ from graphstead.storage.sqlite.checkpoints import SqliteCheckpoints
 from graphstead.storage.sqlite.crons import SqliteCrons
 from graphstead.storage.sqlite.deliveries import SqliteDeliveries
 from graphstead.storage.sqlite.events import SqliteEvents
+from graphstead.storage.sqlite.keys import SqliteApiKeys
+from graphstead.storage.sqlite.protocol import SqliteNumbers
 from graphstead.storage.sqlite.replays import SqliteReplays
 from graphstead.storage.sqlite.runs import SqliteRuns
+from graphstead.storage.sqlite.sealing import SqliteSealing
 from graphstead.storage.sqlite.statements import Statements
 from graphstead.storage.sqlite.store import SqliteStoreItems
 from graphstead.storage.sqlite.threads import SqliteThreads
@@ -29,8 +32,11 @@ class SqliteTx:
         "crons",
         "deliveries",
         "events",
+        "keys",
+        "numbers",
         "replays",
         "runs",
+        "sealing",
         "store",
         "threads",
         "workers",
@@ -49,6 +55,9 @@ class SqliteTx:
         self.store = SqliteStoreItems(sql)
         self.crons = SqliteCrons(sql)
         self.deliveries = SqliteDeliveries(sql)
+        self.numbers = SqliteNumbers(sql)
+        self.keys = SqliteApiKeys(sql)
+        self.sealing = SqliteSealing(sql)
         self.bells: list[Bell] | None = None
 
     def ring(self, topic: Topic, key: str = "") -> None:
