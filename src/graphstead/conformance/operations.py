@@ -54,6 +54,11 @@ class Described:
         return OURS.search(self.path) is not None
 
     @property
+    def may_come_first(self) -> bool:
+        """Tell whether clients use it before its thread exists, which a command makes."""
+        return self.path.endswith(("/commands", "/stream/events"))
+
+    @property
     def statuses(self) -> frozenset[str]:
         """Return the declared statuses, as text."""
         answers = self.place.value.get("responses", {})

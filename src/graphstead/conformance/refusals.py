@@ -156,7 +156,7 @@ def _of_the_path(one: Described, sound: Exchange, query: Mapping[str, str]) -> I
     content = sound.request_body or None
     unknown = PARAMETER.sub(lambda match: str(uuid.uuid4()), one.path)
     malformed = PARAMETER.sub(lambda match: quote("no id!"), one.path)
-    if "404" in one.statuses:
+    if "404" in one.statuses and not one.may_come_first:
         yield Probe("an unknown id", one.method, unknown, content, query)
     yield Probe("a malformed id", one.method, malformed, content, query, for_all=False)
 
