@@ -24,7 +24,7 @@ DECLARED = "x-declared-statuses"
 # Of these no client of the Agent Server API depends on a server having them.
 OPTIONAL = re.compile(r"^/(a2a|mcp|ui|metrics|\.well-known)\b|/commands$|/stream/events$")
 # Beyond the document of the reference server: judged in the profile `full` alone.
-OURS = re.compile(r"^/(docs|skills|llms|openapi\.json|$)|^/runs/\{run_id\}/stream$")
+OURS = re.compile(r"^/(docs|skills|llms|openapi\.json|$)|^/ui/[^/]+/|^/runs/\{run_id\}/stream$")
 # Members that only this project requires of an answer.
 ASKED_BY_US = {"Checkpoint": {"checkpoint_ns"}}
 
