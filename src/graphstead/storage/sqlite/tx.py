@@ -5,17 +5,17 @@ from __future__ import annotations
 import sqlite3
 
 from graphstead.storage.rows import Bell, Topic
-from graphstead.storage.sqlite.assistants import SqliteAssistants
-from graphstead.storage.sqlite.checkpoints import SqliteCheckpoints
-from graphstead.storage.sqlite.crons import SqliteCrons
-from graphstead.storage.sqlite.deliveries import SqliteDeliveries
-from graphstead.storage.sqlite.events import SqliteEvents
-from graphstead.storage.sqlite.replays import SqliteReplays
-from graphstead.storage.sqlite.runs import SqliteRuns
-from graphstead.storage.sqlite.statements import Statements
-from graphstead.storage.sqlite.store import SqliteStoreItems
+from graphstead.storage.sqlite.statements import SqliteStatements
 from graphstead.storage.sqlite.threads import SqliteThreads
-from graphstead.storage.sqlite.workers import SqliteWorkers
+from graphstead.storage.tables.assistants import StoredAssistants
+from graphstead.storage.tables.checkpoints import StoredCheckpoints
+from graphstead.storage.tables.crons import StoredCrons
+from graphstead.storage.tables.deliveries import StoredDeliveries
+from graphstead.storage.tables.events import StoredEvents
+from graphstead.storage.tables.replays import StoredReplays
+from graphstead.storage.tables.runs import StoredRuns
+from graphstead.storage.tables.store import StoredStoreItems
+from graphstead.storage.tables.workers import StoredWorkers
 
 
 class SqliteTx:
@@ -37,18 +37,18 @@ class SqliteTx:
     )
 
     def __init__(self, connection: sqlite3.Connection) -> None:
-        sql = Statements(connection)
+        sql = SqliteStatements(connection)
         self.connection = connection
-        self.assistants = SqliteAssistants(sql)
+        self.assistants = StoredAssistants(sql)
         self.threads = SqliteThreads(sql)
-        self.runs = SqliteRuns(sql)
-        self.workers = SqliteWorkers(sql)
-        self.events = SqliteEvents(sql)
-        self.checkpoints = SqliteCheckpoints(sql)
-        self.replays = SqliteReplays(sql)
-        self.store = SqliteStoreItems(sql)
-        self.crons = SqliteCrons(sql)
-        self.deliveries = SqliteDeliveries(sql)
+        self.runs = StoredRuns(sql)
+        self.workers = StoredWorkers(sql)
+        self.events = StoredEvents(sql)
+        self.checkpoints = StoredCheckpoints(sql)
+        self.replays = StoredReplays(sql)
+        self.store = StoredStoreItems(sql)
+        self.crons = StoredCrons(sql)
+        self.deliveries = StoredDeliveries(sql)
         self.bells: list[Bell] | None = None
 
     def ring(self, topic: Topic, key: str = "") -> None:

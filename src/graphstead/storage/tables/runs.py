@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from graphstead.storage.rows import CancelAction, Json, RunRow, RunStatus
-from graphstead.storage.sqlite.statements import Row, Statements, from_json, to_json
+from graphstead.storage.statements import Row, Statements, from_json, to_json
 
 _ACTIVE = frozenset({"pending", "running"})
 
 
-class SqliteRuns:
+class StoredRuns:
     """Implements `base.Runs`."""
 
     __slots__ = ("_sql",)

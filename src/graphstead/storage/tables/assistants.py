@@ -5,17 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from graphstead.storage.rows import AssistantFilter, AssistantRow, Json, Page
-from graphstead.storage.sqlite.statements import (
+from graphstead.storage.statements import (
     Row,
     Statements,
-    composed,
     from_json,
     to_json,
     to_json_or_null,
 )
 
 
-class SqliteAssistants:
+class StoredAssistants:
     """Implements `base.Assistants`."""
 
     __slots__ = ("_sql",)
@@ -43,13 +42,13 @@ class SqliteAssistants:
         conditions, values = _conditions(match)
         way = "desc" if page.descending else "asc"
         order = f"assistants.order_{page.sort_by}"
-        sql = composed("assistants.search", conditions, order, way)
+        sql = self._sql.composed("assistants.search", conditions, order, way)
         values |= {"limit": page.limit, "offset": page.offset}
         return [_assistant(row) for row in self._sql.rows_of(sql, values)]
 
     def count(self, match: AssistantFilter) -> int:
         conditions, values = _conditions(match)
-        rows = self._sql.rows_of(composed("assistants.count", conditions), values)
+        rows = self._sql.rows_of(self._sql.composed("assistants.count", conditions), values)
         return int(rows[0][0])
 
     def versions(self, assistant_id: str, metadata: Json | None, page: Page) -> list[AssistantRow]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from graphstead.storage.rows import EndRow, EventRow
-from graphstead.storage.sqlite.statements import Statements
+from graphstead.storage.statements import Statements
 
 
-class SqliteEvents:
+class StoredEvents:
     """Implements `base.Events`."""
 
     __slots__ = ("_sql",)
