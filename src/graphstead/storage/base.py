@@ -43,6 +43,9 @@ T = TypeVar("T")
 
 class Assistants(Protocol):
     def get(self, assistant_id: str) -> AssistantRow | None: ...
+    def lock(self, assistant_id: str) -> AssistantRow | None:
+        """Get the assistant and hold its row until the transaction ends."""
+
     def insert(self, row: AssistantRow) -> bool:
         """Store a new assistant and its first version; False where the id is taken."""
 
@@ -120,7 +123,10 @@ class Runs(Protocol):
         """Tell when the earliest unblocked pending run is due."""
 
     def start(self, run_id: str, *, worker: str, gen: int, attempt: int, updated_at: str) -> None:
-        """Mark the run running under generation `gen`."""
+        """Mark the run running under generation `gen`.
+
+        Raises ConstraintViolated beside a running sibling, which ends the transaction.
+        """
 
     def owned(self, run_id: str, gen: int) -> bool:
         """Tell whether the run is still running under `gen` (and hold its row)."""

@@ -115,7 +115,7 @@ select {runs.columns} from runs where worker = :worker and status = 'running' or
 -- name: runs.list
 -- List the runs of a thread, newest first.
 select {runs.columns} from runs
-where thread_id = :thread_id and (:status is null or status = :status)
+where thread_id = :thread_id and (cast(:status as text) is null or status = :status)
 order by created_at desc, run_id desc limit :limit offset :offset;
 
 -- name: runs.ids_of

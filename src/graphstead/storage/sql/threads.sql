@@ -108,6 +108,10 @@ json_extract(threads.metadata, '$.assistant_id') = :assistant_id
 -- The metadata contains this object.
 json_contains(threads.metadata, :metadata)
 
+-- name: threads.where_labels
+-- The metadata contains this object, of which an index has told most already.
+json_contains(threads.metadata, :labels)
+
 -- name: threads.where_values
 -- The values contain this object.
 json_contains(

@@ -26,6 +26,10 @@ class StoredAssistants:
         row = self._sql.row("assistants.get", assistant_id=assistant_id)
         return _assistant(row) if row else None
 
+    def lock(self, assistant_id: str) -> AssistantRow | None:
+        row = self._sql.row("assistants.lock", assistant_id=assistant_id)
+        return _assistant(row) if row else None
+
     def insert(self, row: AssistantRow) -> bool:
         values = _values(row)
         if not self._sql.execute("assistants.insert", **values):
@@ -66,8 +70,9 @@ class StoredAssistants:
         return _assistant(row) if row else None
 
     def delete(self, assistant_id: str) -> bool:
+        known = self._sql.execute("assistants.delete", assistant_id=assistant_id) > 0
         self._sql.execute("assistants.delete_versions", assistant_id=assistant_id)
-        return self._sql.execute("assistants.delete", assistant_id=assistant_id) > 0
+        return known
 
 
 def _assistant(row: Row) -> AssistantRow:

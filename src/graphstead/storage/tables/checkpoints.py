@@ -15,6 +15,8 @@ from graphstead.storage.statements import (
     to_json_or_null,
 )
 
+_UNBOUNDED = 2**63 - 1
+
 
 class StoredCheckpoints:
     """Implements `base.Checkpoints`."""
@@ -127,7 +129,7 @@ class StoredCheckpoints:
         }
         values: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
         conditions = tuple(f"checkpoints.where_{key}" for key in values)
-        values["limit"] = -1 if limit is None else limit
+        values["limit"] = _UNBOUNDED if limit is None else limit
         rows = self._sql.rows_of(self._sql.composed("checkpoints.list", conditions), values)
         return [_checkpoint(row) for row in rows]
 

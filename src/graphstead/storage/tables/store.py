@@ -37,7 +37,7 @@ class StoredStoreItems:
         place = {"namespace": row.namespace, "key": row.key}
         self._sql.execute_many(
             "store.put_vector",
-            [place | {"number": n, "vector": vector} for n, vector in enumerate(vectors)],
+            [place | {"number": n, "vector": self._vector(v)} for n, v in enumerate(vectors)],
         )
 
     def delete(self, namespace: str, key: str) -> None:
@@ -59,7 +59,7 @@ class StoredStoreItems:
         conditions, values = _conditions(match)
         name = "store.search"
         if query is not None:
-            name, values = "store.search_by_meaning", values | {"query": query}
+            name, values = "store.search_by_meaning", values | {"query": self._vector(query)}
         bounds = {"limit": limit, "offset": offset}
         rows = self._sql.rows_of(self._sql.composed(name, conditions), values | bounds)
         return [(_item(row[:-1]), row[-1]) for row in rows]
@@ -80,6 +80,10 @@ class StoredStoreItems:
         self._sql.execute_many("store.delete_vectors", places)
         self._sql.execute_many("store.delete", places)
         return len(due)
+
+    def _vector(self, packed: bytes) -> Any:
+        """Return a packed vector as the dialect stores it."""
+        return packed
 
 
 def _item(row: Row) -> StoreRow:

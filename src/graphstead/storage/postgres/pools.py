@@ -1,0 +1,179 @@
+"""Threads that each carry one transaction at a time, on a connection from a pool.
+
+A write that lost against another transaction is done anew; so is one whose key was taken, for the
+second look sees what the other has written and can decide by it. A connection that broke before
+the commit is replaced, for as long as a server may take to come back.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import psycopg
+from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
+
+from graphstead.storage.errors import ConstraintViolated, StorageBusy, StorageError, StorageFault
+from graphstead.storage.inbox import Inbox
+from graphstead.storage.jobs import Job, settle
+from graphstead.storage.postgres.adapting import adapt
+from graphstead.storage.postgres.faults import ConnectionLost, Overtaken, translated
+from graphstead.storage.postgres.opening import CONNECT_S, LOCK_TIMEOUT
+from graphstead.storage.postgres.tx import PostgresTx
+from graphstead.storage.rows import Bell
+
+__all__ = ["Readers", "Writers"]
+
+TRIES = 8
+KEY_TRIES = 3
+RECONNECT_S = 10.0
+FIRST_PAUSE_S = 0.002
+
+
+class Transactions:
+    """Carry out jobs, as many at a time as there are connections."""
+
+    kind = ""
+
+    def __init__(self, uri: str, connections: int) -> None:
+        self._inbox = Inbox()
+        self._pool: ConnectionPool[psycopg.Connection[Any]] = ConnectionPool(
+            uri,
+            kwargs={"connect_timeout": CONNECT_S, "application_name": f"graphstead {self.kind}"},
+            min_size=1,
+            max_size=connections,
+            timeout=RECONNECT_S,
+            configure=self._configure,
+            name=f"graphstead-{self.kind}",
+            num_workers=1,
+            open=True,
+        )
+        self._threads = [
+            threading.Thread(
+                target=self._serve, name=f"graphstead-{self.kind}-{number}", daemon=True
+            )
+            for number in range(connections)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def submit(self, job: Job) -> None:
+        """Queue a job; raises StorageClosed once closed, RuntimeError inside another job."""
+        if threading.current_thread() in self._threads:
+            raise RuntimeError(f"A {self.kind} cannot wait for another {self.kind}")
+        self._inbox.put(job)
+
+    def close(self) -> None:
+        """Finish what is queued, then close the connections."""
+        self._inbox.close()
+        for thread in self._threads:
+            thread.join()
+        self._pool.close()
+
+    def _configure(self, connection: psycopg.Connection[Any]) -> None:
+        adapt(connection)
+        connection.execute(LOCK_TIMEOUT)
+        connection.commit()
+
+    def _serve(self) -> None:
+        while jobs := self._inbox.take(1):
+            if not jobs[0].future.cancelled():
+                self._carry_out(jobs[0])
+
+    def _carry_out(self, job: Job) -> None:
+        raise NotImplementedError
+
+    def _try(self, job: Job) -> None:
+        """Run the job in a transaction of its own; its error is in the job."""
+        job.error = None
+        job.bells.clear()
+        try:
+            connection = self._pool.getconn()
+            try:
+                self._run(job, connection)
+            finally:
+                self._pool.putconn(connection)
+        except (PoolTimeout, PoolClosed) as fault:
+            job.fail(StorageBusy(f"No connection to the database became free ({fault})"))
+        except psycopg.Error as fault:
+            job.fail(_outcome(translated(fault)))
+
+    def _run(self, job: Job, connection: psycopg.Connection[Any]) -> None:
+        raise NotImplementedError
+
+
+class Readers(Transactions):
+    """Each job sees one snapshot."""
+
+    kind = "read"
+
+    def _configure(self, connection: psycopg.Connection[Any]) -> None:
+        super()._configure(connection)
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        connection.read_only = True
+
+    def _carry_out(self, job: Job) -> None:
+        until_s = time.monotonic() + RECONNECT_S
+        self._try(job)
+        while isinstance(job.error, ConnectionLost) and time.monotonic() < until_s:
+            self._pool.check()
+            self._try(job)
+        settle([job])
+
+    def _run(self, job: Job, connection: psycopg.Connection[Any]) -> None:
+        job.run(PostgresTx(connection))
+        if not connection.broken:
+            connection.rollback()
+
+
+class Writers(Transactions):
+    """Callers hear of success only after the commit, and bells ring after that."""
+
+    kind = "write"
+
+    def __init__(self, uri: str, connections: int, ring: Callable[[Iterable[Bell]], None]) -> None:
+        self._ring = ring
+        super().__init__(uri, connections)
+
+    def _carry_out(self, job: Job) -> None:
+        until_s = time.monotonic() + RECONNECT_S
+        for number in range(1, TRIES + 1):
+            self._try(job)
+            while isinstance(job.error, ConnectionLost) and time.monotonic() < until_s:
+                self._pool.check()
+                self._try(job)
+            if not _may_do_better(job.error, number):
+                break
+            time.sleep(random.uniform(0, FIRST_PAUSE_S * 2**number))
+        bells = dict.fromkeys(job.bells) if job.error is None else {}
+        settle([job])
+        if bells:
+            self._ring(bells)
+
+    def _run(self, job: Job, connection: psycopg.Connection[Any]) -> None:
+        tx = PostgresTx(connection)
+        tx.bells = job.bells
+        job.run(tx)
+        if job.error is None:
+            connection.commit()
+        elif not connection.broken:
+            connection.rollback()
+
+
+def _may_do_better(error: BaseException | None, number: int) -> bool:
+    if isinstance(error, ConstraintViolated):
+        return number < KEY_TRIES
+    return isinstance(error, Overtaken)
+
+
+def _outcome(fault: Exception) -> Exception:
+    """Return what a commit's fault says: with the connection lost, nobody knows what became of it.
+
+    To do the work anew could do it twice.
+    """
+    if isinstance(fault, ConnectionLost):
+        return StorageFault(str(fault))
+    return fault if isinstance(fault, StorageError) else StorageFault(str(fault))

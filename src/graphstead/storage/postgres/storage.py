@@ -1,0 +1,94 @@
+"""The Postgres backend: pools of writing and reading connections, and one session that stays."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+from graphstead.storage.base import Tx
+from graphstead.storage.jobs import Job
+from graphstead.storage.postgres.doorbells import PostgresDoorbells
+from graphstead.storage.postgres.liveness import Absences
+from graphstead.storage.postgres.opening import connect, place_of, prepare
+from graphstead.storage.postgres.pools import Readers, Writers
+from graphstead.storage.postgres.session import LOCK_HELD, lock_key
+from graphstead.storage.postgres.tx import PostgresTx
+from graphstead.storage.rows import WorkerRow
+
+T = TypeVar("T")
+
+
+class _Pool(Protocol):
+    def submit(self, job: Job) -> None: ...
+
+
+class PostgresStorage:
+    """Implements `base.Storage`; usable from any thread and any event loop of this process."""
+
+    def __init__(self, uri: str, schema: str, *, writers: int, readers: int) -> None:
+        self.place = place_of(uri)
+        self._schema = schema
+        self._absences = Absences()
+        self.doorbells = PostgresDoorbells(uri, schema)
+        self._writers = Writers(uri, writers, self.doorbells.ring_all)
+        self._readers = Readers(uri, readers)
+
+    async def write(self, work: Callable[[Tx], T]) -> T:
+        return await _run(self._writers, work)
+
+    def write_blocking(self, work: Callable[[Tx], T]) -> T:
+        return _run_blocking(self._writers, work)
+
+    async def read(self, work: Callable[[Tx], T]) -> T:
+        return await _run(self._readers, work)
+
+    def read_blocking(self, work: Callable[[Tx], T]) -> T:
+        return _run_blocking(self._readers, work)
+
+    def vacuum(self, pages: int) -> int:
+        """Do nothing: the server's autovacuum keeps room for what is to come."""
+        return 0
+
+    def hold(self, worker_id: str) -> None:
+        self.doorbells.session.hold(worker_id)
+
+    def is_alive(self, worker: WorkerRow) -> bool | None:
+        key = lock_key(self._schema, worker.worker_id)
+
+        def held(tx: PostgresTx) -> bool:
+            return bool(tx.sql.rows_of(LOCK_HELD, {"key": key}))
+
+        return self._absences.judge(worker, _run_blocking(self._readers, held))
+
+    def close(self) -> None:
+        """Finish what is queued and give everything back; may be called again."""
+        self._readers.close()
+        self._writers.close()
+        self.doorbells.session.close()
+
+
+def open_postgres(uri: str, *, writers: int = 4, readers: int = 4) -> PostgresStorage:
+    """Open the database at `uri`, its schema made and migrated as needed.
+
+    Takes up to `writers + readers + 1` connections. Raises a `DatabaseRefused`:
+    DatabaseUnreachable, SchemaTooNew, ForeignDatabase.
+    """
+    prepare(uri)
+    with connect(uri) as connection:
+        row = connection.execute("select current_schema()").fetchone()
+    return PostgresStorage(uri, str(row[0]) if row else "", writers=writers, readers=readers)
+
+
+async def _run(pool: _Pool, work: Callable[[PostgresTx], T]) -> T:
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[T] = loop.create_future()
+    pool.submit(Job(work, future, loop))
+    return await future
+
+
+def _run_blocking(pool: _Pool, work: Callable[[PostgresTx], T]) -> T:
+    future: concurrent.futures.Future[T] = concurrent.futures.Future()
+    pool.submit(Job(work, future))
+    return future.result()

@@ -1,0 +1,71 @@
+"""The databases that tests run on: SQLite files, and schemas of their own on a Postgres server."""
+
+from __future__ import annotations
+
+import atexit
+import os
+from typing import Any
+from urllib.parse import quote
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+SERVER = os.environ.get("GRAPHSTEAD_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/postgres")
+
+
+_free: list[str] = []
+_made: list[str] = []
+
+
+class PostgresPlace:
+    """An empty schema of the test server; `uri` leads there.
+
+    To empty one takes a hundredth of making one, so schemas are used again within a session.
+    """
+
+    def __init__(self) -> None:
+        self.schema = _free.pop() if _free else _new_schema()
+        mark = "&" if "?" in SERVER else "?"
+        self.uri = f"{SERVER}{mark}options={quote(f'-csearch_path={self.schema}')}"
+
+    def connect(self) -> psycopg.Connection[Any]:
+        return _connect(self.uri)
+
+    def leave(self) -> None:
+        """Empty the schema for whoever comes next."""
+        with self.connect() as connection:
+            tables = connection.execute(
+                "select tablename from pg_tables"
+                " where schemaname = %s and tablename <> 'schema_version'",
+                (self.schema,),
+            ).fetchall()
+            connection.execute("; ".join(f"delete from {table}" for (table,) in tables) or "select")
+        _free.append(self.schema)
+
+
+def _new_schema() -> str:
+    if not _made:
+        atexit.register(_drop_all)
+    schema = f"test_{uuid4().hex[:12]}"
+    with _connect(SERVER) as connection:
+        connection.execute(f"create schema {schema}")
+    _made.append(schema)
+    return schema
+
+
+def _drop_all() -> None:
+    with psycopg.connect(SERVER, autocommit=True) as connection:
+        for schema in _made:
+            connection.execute(f"drop schema {schema} cascade")
+
+
+def _connect(uri: str) -> psycopg.Connection[Any]:
+    try:
+        return psycopg.connect(uri, autocommit=True, connect_timeout=5)
+    except psycopg.OperationalError as fault:
+        pytest.fail(
+            f"No PostgreSQL server answers at {SERVER}, and its tests are not skipped: start one"
+            f" (scripts/postgres), or name another in GRAPHSTEAD_TEST_POSTGRES ({fault})",
+            pytrace=False,
+        )
