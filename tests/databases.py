@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
@@ -14,6 +15,10 @@ import pytest
 SERVER = os.environ.get("GRAPHSTEAD_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/postgres")
 
 
+# Names the database that every test server uses: sqlite, or postgres.
+KIND = os.environ.get("GRAPHSTEAD_TEST_DATABASE", "sqlite")
+
+_places: dict[Path, PostgresPlace] = {}
 _free: list[str] = []
 _made: list[str] = []
 
@@ -58,6 +63,20 @@ def _drop_all() -> None:
     with psycopg.connect(SERVER, autocommit=True) as connection:
         for schema in _made:
             connection.execute(f"drop schema {schema} cascade")
+
+
+def database_of(data_dir: Path) -> dict[str, str]:
+    """Return the variables that lead a server to its database, the same for the same folder."""
+    if KIND == "sqlite":
+        return {}
+    return {"GRAPHSTEAD_DATABASE_URI": place_of(data_dir).uri}
+
+
+def place_of(data_dir: Path) -> PostgresPlace:
+    """Return the schema that stands for a data folder."""
+    if data_dir not in _places:
+        _places[data_dir] = PostgresPlace()
+    return _places[data_dir]
 
 
 def _connect(uri: str) -> psycopg.Connection[Any]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from databases import database_of
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples" / "langgraph.json"
@@ -56,7 +57,7 @@ class Server:
         self.command = [sys.executable, "-m", "graphstead", command, "--config", str(config)]
         self.command += ["--port", str(self.port), "--data", str(data_dir), *quiet, *args]
         strict = {"GRAPHSTEAD_RESPONSE_VALIDATION": "strict"}
-        self._env = {**os.environ, **strict, **(env or {})}
+        self._env = {**os.environ, **strict, **database_of(data_dir), **(env or {})}
 
     @property
     def database(self) -> Path:

@@ -7,6 +7,7 @@ bound, as a StartupError.
 from __future__ import annotations
 
 import asyncio
+import importlib
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -26,7 +27,7 @@ from graphstead.problems import StartupError
 from graphstead.request_log import RequestLog
 from graphstead.settings import Settings
 from graphstead.storage.base import Storage
-from graphstead.storage.errors import StorageError
+from graphstead.storage.errors import DatabaseRefused, StorageError
 from graphstead.storage.sqlite import open_sqlite
 
 __all__ = ["ServedApp", "check_handlers", "create_app", "open_engine", "open_storage"]
@@ -104,12 +105,31 @@ def _engine(settings: Settings, project: Project, graphs: GraphSet, *, run_worke
 
 def open_storage(settings: Settings) -> Storage:
     """Open the database of these settings. Raises StartupError where it cannot be used."""
-    path = settings.database_path
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return open_sqlite(path)
+        if settings.postgres_uri is not None:
+            return _open_postgres(settings.postgres_uri, settings.database_connections)
+        settings.database_path.parent.mkdir(parents=True, exist_ok=True)
+        return open_sqlite(settings.database_path)
+    except DatabaseRefused as error:
+        raise StartupError([str(error)]) from error
     except (StorageError, OSError) as error:
-        raise StartupError([f"The database {path} cannot be used: {error}"]) from error
+        name = settings.database_name
+        raise StartupError([f"The database {name} cannot be used: {error}"]) from error
+
+
+def _open_postgres(uri: str, connections: int) -> Storage:
+    # Imported here: an installation without the extra serves SQLite.
+    try:
+        postgres = importlib.import_module("graphstead.storage.postgres")
+    except ImportError as error:
+        raise StartupError(
+            [f"Postgres needs pip install 'graphstead[postgres]' ({error})"]
+        ) from error
+    writers = connections // 2
+    storage: Storage = postgres.open_postgres(
+        uri, writers=writers, readers=connections - 1 - writers
+    )
+    return storage
 
 
 def _lifespan(engine: Engine) -> Any:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -27,16 +26,8 @@ from graphstead.engine.store_ops import MINUTE_MS
 from graphstead.graphs.store_config import StoreIndex, StoreTtl
 from graphstead.problems import ServerError
 from graphstead.storage.base import Storage
-from graphstead.storage.sqlite import open_sqlite
 
 PLACE = ("users", "ada")
-
-
-@pytest.fixture
-def storage(tmp_path: Path) -> Iterator[Storage]:
-    storage = open_sqlite(tmp_path / "test.db")
-    yield storage
-    storage.close()
 
 
 @pytest.fixture

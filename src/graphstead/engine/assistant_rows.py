@@ -53,9 +53,17 @@ def existing(tx: Tx, assistant_id: str) -> AssistantRow:
     return row
 
 
+def _held(tx: Tx, assistant_id: str) -> AssistantRow:
+    """Get an assistant and hold it, so that versions are numbered one after the other."""
+    row = tx.assistants.lock(assistant_id)
+    if row is None:
+        raise AssistantNotFound(assistant_id)
+    return row
+
+
 def patch(tx: Tx, assistant_id: str, body: Mapping[str, Any]) -> AssistantRow:
     """Store a new version, one above the highest there is, and make it the current one."""
-    row = existing(tx, assistant_id)
+    row = _held(tx, assistant_id)
     highest = tx.assistants.versions(assistant_id, None, Page(limit=1))
     config, context = _settings(body, row.config, row.context)
     changed = replace(
@@ -89,7 +97,7 @@ def _settings(body: Mapping[str, Any], config: Json, context: Json) -> tuple[Jso
 
 def set_latest(tx: Tx, assistant_id: str, version: int) -> AssistantRow:
     """Make a stored version the current one. Raises AssistantNotFound, NotFound."""
-    row = existing(tx, assistant_id)
+    row = _held(tx, assistant_id)
     chosen = tx.assistants.version(assistant_id, version)
     if chosen is None:
         raise NotFound(f"Assistant '{assistant_id}' has no version {version}")
@@ -107,7 +115,8 @@ def delete(tx: Tx, assistant_id: str) -> None:
 
 def stop_runs(tx: Tx, assistant_id: str, clock: Clock) -> None:
     """Interrupt what the assistant still has pending or running."""
-    for run in tx.runs.by_status(("pending", "running"), AT_ONCE):
+    live = tx.runs.by_status(("pending", "running"), AT_ONCE)
+    for run in sorted(live, key=lambda run: run.thread_id):
         if run.assistant_id == assistant_id:
             transitions.ask_to_stop(tx, run, "interrupt", clock)
 

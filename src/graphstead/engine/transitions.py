@@ -110,8 +110,10 @@ def _thread_for(tx: Tx, draft: Draft, thread_id: str) -> ThreadRow:
         raise ThreadNotFound(thread_id)
     metadata = open_metadata(draft.body.get("metadata") or {})
     thread = _mortal(_new_thread(thread_id, metadata, "idle"), draft)
-    tx.threads.insert(thread)
-    return thread
+    if tx.threads.insert(thread):
+        return thread
+    # Another process has made it since.
+    return tx.threads.lock(thread_id) or thread
 
 
 def _stamped(tx: Tx, thread: ThreadRow, draft: Draft, assistant: AssistantRow) -> ThreadRow:
@@ -207,11 +209,17 @@ def claim(tx: Tx, worker: str, limit: int, clock: Clock) -> list[RunRow]:
     """Take up to `limit` due runs for this worker, each under a new generation."""
     taken = []
     for run in tx.runs.claimable(clock.now_ms(), limit):
-        if tx.runs.running(run.thread_id):
+        if tx.runs.running(run.thread_id) and not _is_free(tx, run):
             tx.runs.set_blocked(run.run_id, True)
             continue
         taken.append(_start(tx, run, worker))
     return taken
+
+
+def _is_free(tx: Tx, run: RunRow) -> bool:
+    """Look again with the thread held: its running run may be ending just now."""
+    tx.threads.hold(run.thread_id)
+    return tx.runs.running(run.thread_id) is None
 
 
 def _start(tx: Tx, run: RunRow, worker: str) -> RunRow:
@@ -223,8 +231,9 @@ def _start(tx: Tx, run: RunRow, worker: str) -> RunRow:
 def recover(tx: Tx, runs: Sequence[RunRow], clock: Clock, max_attempts: int) -> int:
     """Give runs whose worker died back to the queue, or end them; returns how many."""
     for run in runs:
-        current = tx.runs.get(run.run_id)
-        if current is None or current.status != "running" or current.gen != run.gen:
+        tx.threads.hold(run.thread_id)
+        current = tx.runs.get(run.run_id) if tx.runs.owned(run.run_id, run.gen) else None
+        if current is None:
             continue
         if current.cancel:
             _stop_now(tx, current, current.cancel, clock)
@@ -288,6 +297,7 @@ def tell_state(tx: Tx, thread_id: str, data: bytes, clock: Clock) -> None:
 
 def finish(tx: Tx, run: RunRow, outcome: Outcome, rest: Sequence[EventRow], clock: Clock) -> None:
     """End a run with its last events; raises StaleRun where it is no longer this worker's."""
+    tx.threads.hold(run.thread_id)
     if not tx.runs.owned(run.run_id, run.gen):
         raise StaleRun(run.run_id)
     if rest:
@@ -371,11 +381,15 @@ def _unblock_next(tx: Tx, thread_id: str) -> None:
 
 def ask_to_stop(tx: Tx, run: RunRow, action: CancelAction, clock: Clock) -> None:
     """End a pending run at once; tell a running one's worker to end it."""
-    if run.status == "pending":
-        _stop_now(tx, run, action, clock)
+    tx.threads.hold(run.thread_id)
+    current = tx.runs.lock(run.run_id)
+    if current is None or current.status in FINAL:
+        return
+    if current.status == "pending":
+        _stop_now(tx, current, action, clock)
     else:
         tx.runs.set_cancel(run.run_id, action, wire_time())
-        tx.ring("cancel", run.worker or "")
+        tx.ring("cancel", current.worker or "")
 
 
 def _stop_now(tx: Tx, run: RunRow, action: CancelAction, clock: Clock) -> None:
@@ -400,8 +414,8 @@ def _roll_back(tx: Tx, run: RunRow, clock: Clock) -> None:
 def remove(tx: Tx, run: RunRow, clock: Clock) -> None:
     """Delete a run and its checkpoints; the worker of a running one is told to let go."""
     if run.status in FINAL:
-        tx.checkpoints.delete_runs([run.run_id])
         tx.runs.delete(run.run_id)
+        tx.checkpoints.delete_runs([run.run_id])
         tx.events.delete(run.run_id)
         return
     _undo(tx, run, None, clock)
@@ -410,8 +424,9 @@ def remove(tx: Tx, run: RunRow, clock: Clock) -> None:
 
 def _undo(tx: Tx, run: RunRow, shown: ThreadOutcome | None, clock: Clock) -> None:
     tx.events.end(_end_row(run, Outcome("interrupted", REMOVED, None), clock))
-    tx.checkpoints.delete_runs([run.run_id])
+    # The run goes first: what its owner is just writing is then there to be deleted.
     tx.runs.delete(run.run_id)
+    tx.checkpoints.delete_runs([run.run_id])
     if not run.temporary:
         _settle_thread(tx, run.thread_id, shown, wire_time())
     tx.ring("events", run.run_id)

@@ -67,6 +67,9 @@ class Threads(Protocol):
     def lock(self, thread_id: str) -> ThreadRow | None:
         """Get the thread and hold its row until the transaction ends."""
 
+    def hold(self, thread_id: str) -> bool:
+        """Hold the thread's row until the transaction ends; False where there is none."""
+
     def insert(self, row: ThreadRow) -> bool:
         """Store a new thread; False where the id is taken."""
 
@@ -107,6 +110,9 @@ class Threads(Protocol):
 
 class Runs(Protocol):
     def get(self, run_id: str) -> RunRow | None: ...
+    def lock(self, run_id: str) -> RunRow | None:
+        """Get the run and hold its row until the transaction ends."""
+
     def insert(self, row: RunRow) -> None: ...
     def active(self, thread_id: str) -> list[RunRow]:
         """List the thread's running and pending runs: running first, then by (start_ms, run_id)."""

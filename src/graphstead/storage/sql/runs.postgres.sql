@@ -1,3 +1,7 @@
+-- name: runs.lock
+-- Get one run and hold its row.
+{runs.get} for update;
+
 -- name: runs.claimable
 -- Hold due runs that no sibling blocks, oldest first, one per thread, but none that others hold.
 with due as materialized (

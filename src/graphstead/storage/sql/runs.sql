@@ -8,6 +8,10 @@ runs.temporary, runs.gen, runs.attempt, runs.worker, runs.cancel, runs.base_chec
 -- Get one run.
 select {runs.columns} from runs where run_id = :run_id;
 
+-- name: runs.lock
+-- Get one run; the transaction that writes holds the whole file.
+{runs.get};
+
 -- name: runs.insert
 -- Store a new run.
 insert into runs (

@@ -12,6 +12,10 @@ select {threads.columns} from threads where threads.thread_id = :thread_id;
 -- Get one thread as it is once nobody else holds its row, and hold it.
 {threads.get} for update;
 
+-- name: threads.hold
+-- Hold the row of a thread.
+select 1 from threads where thread_id = :thread_id for update;
+
 -- name: threads.insert
 -- Store a new thread unless its id is taken.
 insert into threads (

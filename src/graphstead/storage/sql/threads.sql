@@ -14,6 +14,10 @@ where threads.thread_id = :thread_id;
 -- Get one thread and hold its row; here the whole database is held by the one writer.
 {threads.get}
 
+-- name: threads.hold
+-- Hold the row of a thread; here the whole database is held by the one writer.
+select 1 from threads where thread_id = :thread_id;
+
 -- name: threads.insert
 -- Store a new thread unless its id is taken.
 insert into threads (

@@ -23,6 +23,9 @@ class StoredRuns:
     def get(self, run_id: str) -> RunRow | None:
         return self._one("runs.get", run_id=run_id)
 
+    def lock(self, run_id: str) -> RunRow | None:
+        return self._one("runs.lock", run_id=run_id)
+
     def insert(self, row: RunRow) -> None:
         self._sql.execute("runs.insert", **_values(row))
 

@@ -31,6 +31,9 @@ class StoredThreads:
         row = self._sql.row("threads.lock", thread_id=thread_id)
         return thread_of(row) if row else None
 
+    def hold(self, thread_id: str) -> bool:
+        return self._sql.row("threads.hold", thread_id=thread_id) is not None
+
     def insert(self, row: ThreadRow) -> bool:
         if not self._sql.execute("threads.insert", **_values(row)):
             return False
