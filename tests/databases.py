@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import atexit
 import os
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -70,6 +73,16 @@ def database_of(data_dir: Path) -> dict[str, str]:
     if KIND == "sqlite":
         return {}
     return {"GRAPHSTEAD_DATABASE_URI": place_of(data_dir).uri}
+
+
+def rows_of(data_dir: Path, sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """Return what a query finds in the database that stands for a data folder."""
+    if KIND == "postgres":
+        with place_of(data_dir).connect() as connection:
+            return connection.execute(sql.replace("?", "%s"), values).fetchall()  # type: ignore[call-overload]
+    uri = f"file:{data_dir / 'graphstead.sqlite3'}?mode=ro"
+    with closing(sqlite3.connect(uri, uri=True)) as connection:
+        return connection.execute(sql, values).fetchall()
 
 
 def place_of(data_dir: Path) -> PostgresPlace:

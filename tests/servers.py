@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from databases import database_of
+from databases import database_of, rows_of
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples" / "langgraph.json"
@@ -59,9 +59,9 @@ class Server:
         strict = {"GRAPHSTEAD_RESPONSE_VALIDATION": "strict"}
         self._env = {**os.environ, **strict, **database_of(data_dir), **(env or {})}
 
-    @property
-    def database(self) -> Path:
-        return self.data_dir / "graphstead.sqlite3"
+    def rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+        """Ask the server's database itself; `?` stands for a value."""
+        return rows_of(self.data_dir, sql, values)
 
     @property
     def log(self) -> str:

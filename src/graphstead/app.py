@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import importlib
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -26,11 +26,19 @@ from graphstead.graphs.headers import header_rule
 from graphstead.problems import StartupError
 from graphstead.request_log import RequestLog
 from graphstead.settings import Settings
+from graphstead.storage import sqlite
 from graphstead.storage.base import Storage
 from graphstead.storage.errors import DatabaseRefused, StorageError
-from graphstead.storage.sqlite import open_sqlite
+from graphstead.storage.migrating import SchemaState
 
-__all__ = ["ServedApp", "check_handlers", "create_app", "open_engine", "open_storage"]
+__all__ = [
+    "ServedApp",
+    "check_handlers",
+    "create_app",
+    "open_engine",
+    "open_storage",
+    "schema_state",
+]
 
 
 class ServedApp:
@@ -105,31 +113,47 @@ def _engine(settings: Settings, project: Project, graphs: GraphSet, *, run_worke
 
 def open_storage(settings: Settings) -> Storage:
     """Open the database of these settings. Raises StartupError where it cannot be used."""
-    try:
+    with _told_as_startup_fault(settings):
         if settings.postgres_uri is not None:
             return _open_postgres(settings.postgres_uri, settings.database_connections)
         settings.database_path.parent.mkdir(parents=True, exist_ok=True)
-        return open_sqlite(settings.database_path)
+        return sqlite.open_sqlite(settings.database_path)
+
+
+def _open_postgres(uri: str, connections: int) -> Storage:
+    writers = connections // 2
+    readers = connections - 1 - writers
+    storage: Storage = _postgres().open_postgres(uri, writers=writers, readers=readers)
+    return storage
+
+
+def schema_state(settings: Settings) -> SchemaState:
+    """Tell how old the database's schema is, changing nothing. Raises StartupError."""
+    with _told_as_startup_fault(settings):
+        if settings.postgres_uri is not None:
+            state: SchemaState = _postgres().schema_state(settings.postgres_uri)
+            return state
+        return sqlite.schema_state(settings.database_path)
+
+
+def _postgres() -> Any:
+    # Imported here: an installation without the extra serves SQLite.
+    try:
+        return importlib.import_module("graphstead.storage.postgres")
+    except ImportError as error:
+        fault = f"Postgres needs pip install 'graphstead[postgres]' ({error})"
+        raise StartupError([fault]) from error
+
+
+@contextmanager
+def _told_as_startup_fault(settings: Settings) -> Iterator[None]:
+    try:
+        yield
     except DatabaseRefused as error:
         raise StartupError([str(error)]) from error
     except (StorageError, OSError) as error:
         name = settings.database_name
         raise StartupError([f"The database {name} cannot be used: {error}"]) from error
-
-
-def _open_postgres(uri: str, connections: int) -> Storage:
-    # Imported here: an installation without the extra serves SQLite.
-    try:
-        postgres = importlib.import_module("graphstead.storage.postgres")
-    except ImportError as error:
-        raise StartupError(
-            [f"Postgres needs pip install 'graphstead[postgres]' ({error})"]
-        ) from error
-    writers = connections // 2
-    storage: Storage = postgres.open_postgres(
-        uri, writers=writers, readers=connections - 1 - writers
-    )
-    return storage
 
 
 def _lifespan(engine: Engine) -> Any:

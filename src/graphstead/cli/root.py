@@ -20,6 +20,7 @@ COMMANDS = {
     "serve": "Serve a project for good: API processes and run workers.",
     "worker": "Run graphs for an API that is served elsewhere.",
     "check": "Check project, graphs, settings and contract; serve nothing.",
+    "db": "Upgrade, inspect or prune the database.",
     "runs": "List what runs and what waits, and why.",
     "webhooks": "List webhook calls that were given up, or send them again.",
     "routes": "List every operation and whether it is supported.",

@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib.resources.abc import Traversable
+from typing import NamedTuple
 
-__all__ = ["Migration", "migrations"]
+__all__ = ["Migration", "SchemaState", "migrations"]
+
+
+class SchemaState(NamedTuple):
+    """The version of a database's schema, the oldest that can use it, and the newest known here."""
+
+    version: int
+    compat: int
+    newest: int
 
 
 @dataclass(frozen=True, slots=True)

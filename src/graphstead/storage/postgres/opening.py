@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from importlib.resources import files
-from typing import Any, LiteralString, NamedTuple, cast
+from typing import Any, LiteralString, cast
 
 import psycopg
 
@@ -19,10 +19,10 @@ from graphstead.storage.errors import (
     ForeignDatabase,
     SchemaTooNew,
 )
-from graphstead.storage.migrating import Migration, migrations
+from graphstead.storage.migrating import Migration, SchemaState, migrations
 from graphstead.storage.postgres.adapting import adapt
 
-__all__ = ["SchemaState", "connect", "place_of", "prepare", "schema_state"]
+__all__ = ["connect", "place_of", "prepare", "schema_state"]
 
 OLDEST_SERVER = 140_000
 CONNECT_S = 10
@@ -30,14 +30,6 @@ ONE_AT_A_TIME = """
 select pg_advisory_xact_lock(hashtextextended('graphstead schema ' || current_schema(), 0))
 """
 LOCK_TIMEOUT = "set lock_timeout = '10s'"
-
-
-class SchemaState(NamedTuple):
-    """The version of a database's schema, the oldest that can use it, and the newest known here."""
-
-    version: int
-    compat: int
-    newest: int
 
 
 def place_of(uri: str) -> str:

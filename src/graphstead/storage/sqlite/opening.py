@@ -17,7 +17,7 @@ from graphstead.storage.errors import (
     NotADatabase,
     SchemaTooNew,
 )
-from graphstead.storage.migrating import Migration
+from graphstead.storage.migrating import Migration, SchemaState
 from graphstead.storage.migrating import migrations as all_migrations
 from graphstead.storage.sqlite.faults import primary_code
 from graphstead.storage.sqlite.functions import install
@@ -62,6 +62,18 @@ def open_writer(path: Path) -> sqlite3.Connection:
             raise _refusal(path, fault) from fault
         raise
     return connection
+
+
+def schema_state(path: Path) -> SchemaState:
+    """Tell how old the schema of a file is, changing nothing; 0 where there is no file yet."""
+    newest = migrations()[-1].version
+    if not path.exists():
+        return SchemaState(0, 0, newest)
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
+            return SchemaState(*_schema_version(connection.cursor()), newest)
+    except sqlite3.Error as fault:
+        raise _refusal(path, fault) from fault
 
 
 def open_reader(path: Path) -> sqlite3.Connection:
