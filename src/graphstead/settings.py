@@ -59,7 +59,7 @@ class Settings(BaseSettings):
         "POSTGRES_URI",
     )
     database_connections: int = _setting(
-        11,
+        15,
         "Connections that one process may hold to Postgres: half write, half read, one listens.",
         "GRAPHSTEAD_DATABASE_CONNECTIONS",
         ge=3,
