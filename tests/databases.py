@@ -79,7 +79,7 @@ def rows_of(data_dir: Path, sql: str, values: Sequence[Any]) -> list[tuple[Any, 
     """Return what a query finds in the database that stands for a data folder."""
     if KIND == "postgres":
         with place_of(data_dir).connect() as connection:
-            return connection.execute(sql.replace("?", "%s"), values).fetchall()  # type: ignore[call-overload]
+            return connection.execute(sql.replace("?", "%s"), values).fetchall()
     uri = f"file:{data_dir / 'graphstead.sqlite3'}?mode=ro"
     with closing(sqlite3.connect(uri, uri=True)) as connection:
         return connection.execute(sql, values).fetchall()

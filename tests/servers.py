@@ -59,6 +59,10 @@ class Server:
         strict = {"GRAPHSTEAD_RESPONSE_VALIDATION": "strict"}
         self._env = {**os.environ, **strict, **database_of(data_dir), **(env or {})}
 
+    @property
+    def database(self) -> Path:
+        return self.data_dir / "graphstead.sqlite3"
+
     def rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         """Ask the server's database itself; `?` stands for a value."""
         return rows_of(self.data_dir, sql, values)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -44,8 +45,7 @@ def upgrade(config: Path, **flags: Any) -> None:
 @config_option
 @setting_option("data_dir", "--data")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.pass_context
-def status(context: click.Context, config: Path, as_json: bool, **flags: Any) -> None:
+def status(config: Path, as_json: bool, **flags: Any) -> None:
     """Tell which database it is, how old its schema, and what it has to do.
 
     Changes nothing. Exit code 1: the schema is older than this release, `db upgrade` is due.
@@ -60,7 +60,7 @@ def status(context: click.Context, config: Path, as_json: bool, **flags: Any) ->
         storage.close()
     lines = [json.dumps(told)] if as_json else [f"{key:9}{value}" for key, value in told.items()]
     click.echo("\n".join(lines))
-    context.exit(0 if state.version >= state.newest else OUTDATED)
+    sys.exit(0 if state.version >= state.newest else OUTDATED)
 
 
 @command.command("prune")

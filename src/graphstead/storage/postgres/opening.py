@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from importlib.resources import files
-from typing import Any, LiteralString, cast
+from typing import Any
 
 import psycopg
 
@@ -103,7 +103,7 @@ def _migrate(connection: psycopg.Connection[Any], place: str) -> None:
         raise SchemaTooNew(place, found=version, supported=steps[-1].version)
     for step in steps:
         if step.version > version:
-            connection.execute(cast(LiteralString, step.sql))
+            connection.execute(step.sql)
             connection.execute(
                 "insert into schema_version (version, compat_version, applied_at)"
                 " values (%s, %s, %s)",

@@ -131,14 +131,15 @@ class Session:
         self._listening.set()
 
     def _serve(self, connection: psycopg.Connection[Any]) -> None:
+        woken = self._wakened.fileno()
         while True:
             closing = self._closing.is_set()
             self._send(connection)
             self._hold_wanted(connection)
             if closing:
                 return
-            ready, _, _ = select.select([connection.fileno(), self._wakened], [], [])
-            if self._wakened in ready:
+            ready, _, _ = select.select([connection.fileno(), woken], [], [])
+            if woken in ready:
                 with contextlib.suppress(BlockingIOError):
                     self._wakened.recv(4096)
             if connection.fileno() in ready:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any, LiteralString
 
 import psycopg
-from psycopg.abc import Query
 
 from graphstead.storage.postgres.faults import translated
 from graphstead.storage.statements import Dialect, Row, Statements, Values
@@ -21,13 +20,13 @@ _HOLDING = re.compile(r"\s+for (no key )?update( skip locked)?")
 
 
 @lru_cache(maxsize=4096)
-def bound(sql: str, *, holds: bool) -> Query:
+def bound(sql: str, *, holds: bool) -> LiteralString:
     """Return a query with its `:name` placeholders as psycopg wants them.
 
     Without `holds` it holds no row: a transaction that only reads must not.
     """
     wanted = sql if holds else _HOLDING.sub("", sql)
-    return cast(Query, _PLACEHOLDER.sub(r"%(\1)s", wanted.replace("%", "%%")))
+    return _PLACEHOLDER.sub(r"%(\1)s", wanted.replace("%", "%%"))
 
 
 class PostgresStatements(Statements):
