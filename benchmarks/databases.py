@@ -5,7 +5,8 @@
 Takes the server of GRAPHSTEAD_TEST_POSTGRES (postgresql://postgres@127.0.0.1:5432/postgres), in a
 schema of its own. `create` is one transaction each, twenty at a time; `claim to finish` is one
 worker process that does nothing with its runs; `start delay` is from the commit of a run, made by
-one process at the pace asked for, to its claim in another.
+one process at the pace asked for, to its claim in another. The third row is Postgres where
+procrastinate delivers due runs instead of bells.
 """
 
 from __future__ import annotations
@@ -44,27 +45,31 @@ INPUT = {"text": "x" * 1000}
 
 
 def opened(uri: str) -> Storage:
-    if uri.startswith("postgresql"):
-        return open_postgres(uri, writers=7, readers=7)
+    kind, _, address = uri.partition("+")
+    if address:
+        procrastinate = kind == "procrastinate"
+        return open_postgres(address, writers=7, readers=7, procrastinate=procrastinate)
     return open_sqlite(Path(uri))
 
 
 @contextmanager
 def databases() -> Iterator[dict[str, str]]:
-    schema = f"bench_{uuid4().hex[:8]}"
+    schemas = {kind: f"bench_{uuid4().hex[:8]}" for kind in ("postgres", "procrastinate")}
+    mark = "&" if "?" in SERVER else "?"
     with (
         tempfile.TemporaryDirectory() as folder,
         psycopg.connect(SERVER, autocommit=True) as server,
     ):
-        server.execute(f"create schema {schema}")
-        mark = "&" if "?" in SERVER else "?"
+        for schema in schemas.values():
+            server.execute(f"create schema {schema}")
         try:
-            yield {
-                "sqlite": str(Path(folder) / "bench.sqlite3"),
-                "postgres": f"{SERVER}{mark}options={quote(f'-csearch_path={schema}')}",
+            yield {"sqlite": str(Path(folder) / "bench.sqlite3")} | {
+                kind: f"{kind}+{SERVER}{mark}options={quote(f'-csearch_path={schema}')}"
+                for kind, schema in schemas.items()
             }
         finally:
-            server.execute(f"drop schema {schema} cascade")
+            for schema in schemas.values():
+                server.execute(f"drop schema {schema} cascade")
 
 
 def seed(tx: Tx) -> None:
@@ -130,6 +135,7 @@ def consumer(uri: str, number: int, told: multiprocessing.Queue[list[float]]) ->
 
     async def consume(storage: Storage) -> list[float]:
         delays: list[float] = []
+        ending: list[asyncio.Task[None]] = []
         listener = storage.doorbells.listen(Bell("ready"))
         while len(delays) < number:
             runs = await storage.write(lambda tx: transitions.claim(tx, "w", PER_CLAIM, CLOCK))
@@ -140,9 +146,11 @@ def consumer(uri: str, number: int, told: multiprocessing.Queue[list[float]]) ->
                 )
             if not runs:
                 await listener.wait(1.0)
+        await asyncio.gather(*ending)
         return delays
 
     storage = opened(uri)
+    storage.hold("w")
     told.put([])
     told.put(asyncio.run(consume(storage)))
     storage.close()
@@ -182,7 +190,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3000)
     parser.add_argument("--seconds", type=float, default=5.0)
     asked = parser.parse_args()
-    print("database   create/s  claim->finish/s  start delay ms at 20/s, 200/s: p50/p99")
+    print("database       create/s  claim->finish/s  start delay ms at 20/s, 200/s: p50/p99")
     with databases() as found:
         for round_number in range(2):
             for name, uri in found.items():
@@ -191,7 +199,7 @@ def main() -> None:
                 slow = start_delays(here, 20, asked.seconds)
                 fast = start_delays(here, 200, asked.seconds)
                 delays = "  ".join(f"{p50:6.1f}/{p99:.1f}" for p50, p99 in (slow, fast))
-                print(f"{name:10} {made:8.0f}  {worked:15.0f}  {delays}", flush=True)
+                print(f"{name:14} {made:8.0f}  {worked:15.0f}  {delays}", flush=True)
 
 
 if __name__ == "__main__":

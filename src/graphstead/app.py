@@ -115,15 +115,23 @@ def open_storage(settings: Settings) -> Storage:
     """Open the database of these settings. Raises StartupError where it cannot be used."""
     with _told_as_startup_fault(settings):
         if settings.postgres_uri is not None:
-            return _open_postgres(settings.postgres_uri, settings.database_connections)
+            return _open_postgres(settings, settings.postgres_uri)
         settings.database_path.parent.mkdir(parents=True, exist_ok=True)
         return sqlite.open_sqlite(settings.database_path)
 
 
-def _open_postgres(uri: str, connections: int) -> Storage:
-    writers = connections // 2
-    readers = connections - 1 - writers
-    storage: Storage = _postgres().open_postgres(uri, writers=writers, readers=readers)
+def _open_postgres(settings: Settings, uri: str) -> Storage:
+    writers = settings.database_connections // 2
+    try:
+        storage: Storage = _postgres().open_postgres(
+            uri,
+            writers=writers,
+            readers=settings.database_connections - 1 - writers,
+            procrastinate=settings.dispatch == "procrastinate",
+        )
+    except ImportError as error:
+        fault = f"dispatch: procrastinate needs pip install 'graphstead[procrastinate]' ({error})"
+        raise StartupError([fault]) from error
     return storage
 
 

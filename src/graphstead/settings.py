@@ -28,6 +28,7 @@ POSTGRES_SCHEMES = ("postgres://", "postgresql://")
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 ResponseValidation = Literal["off", "sample", "strict"]
+Dispatch = Literal["bells", "procrastinate"]
 UnknownFields = Literal["report", "reject"]
 
 
@@ -63,6 +64,11 @@ class Settings(BaseSettings):
         "Connections that one process may hold to Postgres: half write, half read, one listens.",
         "GRAPHSTEAD_DATABASE_CONNECTIONS",
         ge=3,
+    )
+    dispatch: Dispatch = _setting(
+        "bells",
+        "How workers on Postgres hear of due runs: bells (NOTIFY), or jobs of procrastinate.",
+        "GRAPHSTEAD_DISPATCH",
     )
     n_jobs_per_worker: int = _setting(
         10,

@@ -14,11 +14,11 @@ class PostgresDoorbells:
     """Implements `base.Doorbells` over the process's session."""
 
     def __init__(self, uri: str, schema: str) -> None:
-        self._local = LocalBells()
-        self.session = Session(uri, schema, self._local.ring)
+        self.local = LocalBells()
+        self.session = Session(uri, schema, self.local.ring)
 
     def listen(self, *bells: Bell) -> Listener:
-        return self._local.listen(*bells)
+        return self.local.listen(*bells)
 
     def ring(self, bell: Bell) -> None:
         self.ring_all((bell,))
@@ -26,5 +26,5 @@ class PostgresDoorbells:
     def ring_all(self, bells: Iterable[Bell]) -> None:
         """Ring several bells, each of them once."""
         distinct = dict.fromkeys(bells)
-        self._local.ring(distinct)
+        self.local.ring(distinct)
         self.session.ring(distinct)

@@ -134,8 +134,15 @@ class Writers(Transactions):
 
     kind = "write"
 
-    def __init__(self, uri: str, connections: int, ring: Callable[[Iterable[Bell]], None]) -> None:
+    def __init__(
+        self,
+        uri: str,
+        connections: int,
+        ring: Callable[[Iterable[Bell]], None],
+        before_commit: Callable[[PostgresTx], None] | None = None,
+    ) -> None:
         self._ring = ring
+        self._before_commit = before_commit
         super().__init__(uri, connections)
 
     def _carry_out(self, job: Job) -> None:
@@ -158,6 +165,8 @@ class Writers(Transactions):
         tx.bells = job.bells
         job.run(tx)
         if job.error is None:
+            if self._before_commit is not None:
+                self._before_commit(tx)
             connection.commit()
         elif not connection.broken:
             connection.rollback()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-from collections.abc import Callable
-from typing import Protocol, TypeVar
+import importlib
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from graphstead.storage.base import Tx
 from graphstead.storage.jobs import Job
@@ -15,8 +16,12 @@ from graphstead.storage.postgres.opening import connect, place_of, prepare
 from graphstead.storage.postgres.pools import Readers, Writers
 from graphstead.storage.postgres.session import LOCK_HELD, lock_key
 from graphstead.storage.postgres.tx import PostgresTx
-from graphstead.storage.rows import WorkerRow
+from graphstead.storage.rows import Bell, WorkerRow
 
+if TYPE_CHECKING:
+    from graphstead.storage.postgres.delivery import Delivery
+
+READY = Bell("ready")
 T = TypeVar("T")
 
 
@@ -27,12 +32,17 @@ class _Pool(Protocol):
 class PostgresStorage:
     """Implements `base.Storage`; usable from any thread and any event loop of this process."""
 
-    def __init__(self, uri: str, schema: str, *, writers: int, readers: int) -> None:
+    def __init__(
+        self, uri: str, schema: str, *, writers: int, readers: int, procrastinate: bool = False
+    ) -> None:
         self.place = place_of(uri)
         self._schema = schema
         self._absences = Absences()
         self.doorbells = PostgresDoorbells(uri, schema)
-        self._writers = Writers(uri, writers, self.doorbells.ring_all)
+        self._uri = uri
+        self._procrastinate = _procrastinate(uri) if procrastinate else None
+        self._delivery: Delivery | None = None
+        self._writers = Writers(uri, writers, self._tell, self._defer)
         self._readers = Readers(uri, readers)
 
     async def write(self, work: Callable[[Tx], T]) -> T:
@@ -51,8 +61,24 @@ class PostgresStorage:
         """Do nothing: the server's autovacuum keeps room for what is to come."""
         return 0
 
+    def _defer(self, tx: PostgresTx) -> None:
+        """Add to a transaction a job for each run that it makes due."""
+        number = (tx.bells or []).count(READY)
+        if self._procrastinate is not None and number:
+            self._procrastinate.defer(tx.connection, number)
+
+    def _tell(self, bells: Iterable[Bell]) -> None:
+        """Ring; what jobs deliver to other processes rings in this one alone."""
+        if self._procrastinate is None:
+            self.doorbells.ring_all(bells)
+            return
+        self.doorbells.ring_all(bell for bell in bells if bell != READY)
+        self.doorbells.local.ring(bell for bell in bells if bell == READY)
+
     def hold(self, worker_id: str) -> None:
         self.doorbells.session.hold(worker_id)
+        if self._procrastinate is not None and self._delivery is None:
+            self._delivery = self._procrastinate.Delivery(self._uri, self.doorbells.local.ring)
 
     def is_alive(self, worker: WorkerRow) -> bool | None:
         key = lock_key(self._schema, worker.worker_id)
@@ -64,21 +90,37 @@ class PostgresStorage:
 
     def close(self) -> None:
         """Finish what is queued and give everything back; may be called again."""
+        delivery, self._delivery = self._delivery, None
+        if delivery is not None:
+            delivery.close()
         self._readers.close()
         self._writers.close()
         self.doorbells.session.close()
 
 
-def open_postgres(uri: str, *, writers: int = 4, readers: int = 4) -> PostgresStorage:
+def _procrastinate(uri: str) -> Any:
+    # Imported here: the package is an extra of its own.
+    delivery = importlib.import_module("graphstead.storage.postgres.delivery")
+    delivery.install(uri)
+    return delivery
+
+
+def open_postgres(
+    uri: str, *, writers: int = 4, readers: int = 4, procrastinate: bool = False
+) -> PostgresStorage:
     """Open the database at `uri`, its schema made and migrated as needed.
 
-    Takes up to `writers + readers + 1` connections. Raises a `DatabaseRefused`:
+    Takes up to `writers + readers + 1` connections; with `procrastinate`, which then delivers due
+    runs, a worker process takes three more. Raises a `DatabaseRefused`:
     DatabaseUnreachable, SchemaTooNew, ForeignDatabase.
     """
     prepare(uri)
     with connect(uri) as connection:
         row = connection.execute("select current_schema()").fetchone()
-    return PostgresStorage(uri, str(row[0]) if row else "", writers=writers, readers=readers)
+    schema = str(row[0]) if row else ""
+    return PostgresStorage(
+        uri, schema, writers=writers, readers=readers, procrastinate=procrastinate
+    )
 
 
 async def _run(pool: _Pool, work: Callable[[PostgresTx], T]) -> T:
