@@ -35,7 +35,8 @@ class PostgresPlace:
     def __init__(self) -> None:
         self.schema = _free.pop() if _free else _new_schema()
         mark = "&" if "?" in SERVER else "?"
-        self.uri = f"{SERVER}{mark}options={quote(f'-csearch_path={self.schema}')}"
+        path = quote(f"-csearch_path={self.schema}")
+        self.uri = f"{SERVER}{mark}options={path}&application_name={self.schema}"
 
     def connect(self) -> psycopg.Connection[Any]:
         return _connect(self.uri)
@@ -65,7 +66,7 @@ def _new_schema() -> str:
 def _drop_all() -> None:
     with psycopg.connect(SERVER, autocommit=True) as connection:
         for schema in _made:
-            connection.execute(f"drop schema {schema} cascade")
+            connection.execute(f"drop schema if exists {schema} cascade")
 
 
 def database_of(data_dir: Path) -> dict[str, str]:

@@ -99,6 +99,15 @@ async def test_a_label_that_would_name_another_namespace_is_refused(
         await store.abatch([op])
 
 
+async def test_the_longest_place_is_stored_and_a_longer_one_refused(store: GraphStore) -> None:
+    key = "".join(chr(33 + n * 7919 % 90) for n in range(1_900))
+    await store.aput(PLACE, key, {"n": 1})
+    assert await store.aget(PLACE, key) is not None
+    with pytest.raises(ValueError, match="at most 2000 bytes together"):
+        await store.aput(PLACE, key + "x" * 200, {"n": 1})
+    assert await store.aget(PLACE, key + "x" * 200) is None
+
+
 async def test_graphs_are_told_of_an_unfit_filter_by_a_value_error(store: GraphStore) -> None:
     with pytest.raises(ValueError, match="Unsupported operator"):
         await store.asearch(PLACE, filter={"n": {"$in": [1]}})

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 import pytest
 from databases import PostgresPlace
+from servers import until_true
 from storage.rows import make_run, make_thread
 
 from graphstead.storage.base import Tx
@@ -175,7 +176,7 @@ def cut(place: PostgresPlace) -> None:
     execute(
         place,
         "select pg_terminate_backend(pid) from pg_stat_activity"
-        " where application_name like 'graphstead%' and pid <> pg_backend_pid()",
+        f" where application_name = '{place.schema}' and pid <> pg_backend_pid()",
     )
 
 
@@ -194,6 +195,7 @@ def test_a_worker_lives_as_long_as_its_session(place: PostgresPlace) -> None:
     with pytest.raises(StorageError, match="already is worker w"):
         two.hold("w")
     one.close()
+    until_true(lambda: not two.is_alive(worker()), 10)
     assert two.is_alive(worker()) is None, "its process is there: the lease decides"
     assert two.is_alive(worker(pid=2**22 - 3)) is False
     assert two.is_alive(worker(host="elsewhere")) is None
@@ -207,11 +209,7 @@ def test_a_worker_takes_its_lock_again_after_its_session_was_cut(
     other = open_postgres(place.uri)
     storage.hold("w")
     cut(place)
-    for _ in range(100):
-        if other.is_alive(worker()):
-            break
-        threading.Event().wait(0.05)
-    assert other.is_alive(worker())
+    until_true(lambda: bool(other.is_alive(worker())), 10)
     other.close()
 
 
@@ -293,7 +291,7 @@ def full() -> Iterator[psycopg.Connection[object]]:
 def plan(connection: psycopg.Connection[object], sql: str, **values: object) -> str:
     names = dict.fromkeys(re.findall(r":([a-z_]+)", sql), "7")
     query = f"explain {bound(sql, holds=True)!s}"
-    rows = connection.execute(query, names | VALUES | values).fetchall()  # type: ignore[arg-type]
+    rows = connection.execute(query, names | VALUES | values).fetchall()
     return "\n".join(str(row[0]) for row in rows)  # type: ignore[index]
 
 

@@ -54,7 +54,12 @@ def test_a_job_is_stored_with_its_run_or_not_at_all(
     with pytest.raises(ValueError):
         api.write_blocking(fail)
     assert jobs(place) == 0
-    api.write_blocking(lambda tx: [make_due(tx), make_due(tx)])
+
+    def make_two(tx: Tx) -> None:
+        make_due(tx)
+        make_due(tx)
+
+    api.write_blocking(make_two)
     assert jobs(place) == 2
 
 

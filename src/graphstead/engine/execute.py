@@ -20,6 +20,7 @@ from graphstead.engine.snapshots import interrupts_by_task
 from graphstead.engine.transitions import Outcome, StaleRun, ThreadOutcome
 from graphstead.graphs.load import GraphSet
 from graphstead.storage.base import Storage
+from graphstead.storage.errors import StorageUnavailable
 from graphstead.storage.rows import Json, RunRow, RunStatus, ThreadStatus
 from graphstead.streaming.log import EventWriter
 
@@ -136,8 +137,8 @@ class Execution:
                 raise
             self._uncancel()
             return Verdict("interrupted", {"error": "UserInterrupt", "message": self._stop_reason})
-        except StaleRun:
-            raise
+        except (StaleRun, StorageUnavailable):
+            raise  # not the graph's fault: the run goes on from its last checkpoint
         except Exception as failure:  # the worker's edge: whatever a graph raises ends its run
             if limit.expired():
                 return Verdict("timeout", {"error": "TimeoutError", "message": self._too_long()})
@@ -244,8 +245,8 @@ class Execution:
         """Return the outcome; where the values have no JSON form, the error that says so."""
         try:
             return await self._outcome(verdict)
-        except StaleRun:
-            raise
+        except (StaleRun, StorageUnavailable):
+            raise  # not the graph's fault: the run goes on from its last checkpoint
         except Exception as failure:  # the worker's edge: values that cannot be told end the run
             failed = verdict if verdict.status == "error" else await self._failed(failure)
             thread = None if self.run_row.temporary else _shown(failed, None)

@@ -87,7 +87,7 @@ class Delivery:
                 conninfo=self._uri,
                 min_size=1,
                 max_size=3,
-                kwargs={"application_name": "graphstead delivery"},
+                kwargs={"fallback_application_name": "graphstead delivery"},
             )
         )
 

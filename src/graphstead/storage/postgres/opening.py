@@ -42,7 +42,7 @@ def place_of(uri: str) -> str:
 def connect(uri: str) -> psycopg.Connection[Any]:
     """Open a connection of one's own, outside the pools, that commits each statement."""
     connection = psycopg.connect(
-        uri, autocommit=True, connect_timeout=CONNECT_S, application_name="graphstead"
+        uri, autocommit=True, connect_timeout=CONNECT_S, fallback_application_name="graphstead"
     )
     adapt(connection)
     return connection

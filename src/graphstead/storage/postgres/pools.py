@@ -1,8 +1,9 @@
 """Threads that each carry one transaction at a time, on a connection from a pool.
 
 A write that lost against another transaction is done anew; so is one whose key was taken, for the
-second look sees what the other has written and can decide by it. A connection that broke before
-the commit is replaced, for as long as a server may take to come back.
+second look sees what the other has written and can decide by it. A connection that broke is
+replaced, for as long as a server may take to come back; where it broke during the commit, the
+server is asked what became of the transaction: no work is done twice, none done is called lost.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from graphstead.storage.inbox import Inbox
 from graphstead.storage.jobs import Job, settle
 from graphstead.storage.postgres.adapting import adapt
 from graphstead.storage.postgres.faults import ConnectionLost, Overtaken, translated
-from graphstead.storage.postgres.opening import CONNECT_S, LOCK_TIMEOUT
+from graphstead.storage.postgres.opening import CONNECT_S, LOCK_TIMEOUT, connect
 from graphstead.storage.postgres.tx import PostgresTx
 from graphstead.storage.rows import Bell
 
@@ -29,7 +30,10 @@ __all__ = ["Readers", "Writers"]
 
 TRIES = 8
 KEY_TRIES = 3
-RECONNECT_S = 10.0
+RECONNECT_S = 15.0
+LOOK_AGAIN_S = 0.05
+BEGIN = "begin; select cast(pg_current_xact_id() as text)"
+STATUS = "select pg_xact_status(cast(%s as xid8))"
 FIRST_PAUSE_S = 0.002
 
 
@@ -39,10 +43,14 @@ class Transactions:
     kind = ""
 
     def __init__(self, uri: str, connections: int) -> None:
+        self._uri = uri
         self._inbox = Inbox()
         self._pool: ConnectionPool[psycopg.Connection[Any]] = ConnectionPool(
             uri,
-            kwargs={"connect_timeout": CONNECT_S, "application_name": f"graphstead {self.kind}"},
+            kwargs={
+                "connect_timeout": CONNECT_S,
+                "fallback_application_name": f"graphstead {self.kind}",
+            },
             min_size=1,
             max_size=connections,
             timeout=RECONNECT_S,
@@ -96,13 +104,21 @@ class Transactions:
                 self._run(job, connection)
             finally:
                 self._pool.putconn(connection)
+        except StorageFault as fault:
+            job.fail(fault)
         except (PoolTimeout, PoolClosed) as fault:
             job.fail(StorageBusy(f"No connection to the database became free ({fault})"))
         except psycopg.Error as fault:
-            job.fail(_outcome(translated(fault)))
+            error = translated(fault)
+            job.fail(error if isinstance(error, StorageError) else StorageFault(str(error)))
 
     def _run(self, job: Job, connection: psycopg.Connection[Any]) -> None:
         raise NotImplementedError
+
+    def _renew(self) -> None:
+        """Replace connections that broke as the last one did."""
+        time.sleep(LOOK_AGAIN_S)
+        self._pool.check()
 
 
 class Readers(Transactions):
@@ -119,7 +135,7 @@ class Readers(Transactions):
         until_s = time.monotonic() + RECONNECT_S
         self._try(job)
         while isinstance(job.error, ConnectionLost) and time.monotonic() < until_s:
-            self._pool.check()
+            self._renew()
             self._try(job)
         settle([job])
 
@@ -150,7 +166,7 @@ class Writers(Transactions):
         for number in range(1, TRIES + 1):
             self._try(job)
             while isinstance(job.error, ConnectionLost) and time.monotonic() < until_s:
-                self._pool.check()
+                self._renew()
                 self._try(job)
             if not _may_do_better(job.error, number):
                 break
@@ -160,29 +176,50 @@ class Writers(Transactions):
         if bells:
             self._ring(bells)
 
+    def _configure(self, connection: psycopg.Connection[Any]) -> None:
+        super()._configure(connection)
+        connection.autocommit = True
+
     def _run(self, job: Job, connection: psycopg.Connection[Any]) -> None:
+        began = connection.execute(BEGIN)
+        began.nextset()
+        row = began.fetchone()
         tx = PostgresTx(connection)
         tx.bells = job.bells
         job.run(tx)
         if job.error is None:
             if self._before_commit is not None:
                 self._before_commit(tx)
-            connection.commit()
+            self._commit(connection, str(row[0]) if row else "")
         elif not connection.broken:
-            connection.rollback()
+            connection.execute("rollback")
+
+    def _commit(self, connection: psycopg.Connection[Any], transaction: str) -> None:
+        try:
+            connection.execute("commit")
+        except psycopg.Error as fault:
+            lost = isinstance(translated(fault), ConnectionLost)
+            if not lost or not self._is_committed(transaction):
+                raise
+
+    def _is_committed(self, transaction: str) -> bool:
+        """Ask what became of a transaction whose connection broke. Raises StorageFault."""
+        until_s = time.monotonic() + RECONNECT_S
+        while time.monotonic() < until_s:
+            time.sleep(LOOK_AGAIN_S)
+            try:
+                with connect(self._uri) as connection:
+                    row = connection.execute(STATUS, (transaction,)).fetchone()
+            except psycopg.Error:
+                continue
+            if row and row[0] in ("committed", "aborted"):
+                return bool(row[0] == "committed")
+        raise StorageFault(
+            "The connection broke during a commit, and nobody tells what became of it"
+        )
 
 
 def _may_do_better(error: BaseException | None, number: int) -> bool:
     if isinstance(error, ConstraintViolated):
         return number < KEY_TRIES
     return isinstance(error, Overtaken)
-
-
-def _outcome(fault: Exception) -> Exception:
-    """Return what a commit's fault says: with the connection lost, nobody knows what became of it.
-
-    To do the work anew could do it twice.
-    """
-    if isinstance(fault, ConnectionLost):
-        return StorageFault(str(fault))
-    return fault if isinstance(fault, StorageError) else StorageFault(str(fault))
