@@ -125,6 +125,6 @@ def delete_threads(tx: Tx, assistant_id: str, clock: Clock, limit: int) -> int:
     """Delete up to `limit` threads whose metadata names the assistant; returns how many."""
     match = ThreadFilter(metadata={"assistant_id": assistant_id})
     threads = tx.threads.search(match, Page(limit=limit, sort_by="updated_at"))
-    for thread in threads:
-        thread_life.delete(tx, thread.thread_id, clock)
+    for thread_id in sorted(thread.thread_id for thread in threads):
+        thread_life.delete(tx, thread_id, clock)
     return len(threads)

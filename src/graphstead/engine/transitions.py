@@ -209,17 +209,20 @@ def claim(tx: Tx, worker: str, limit: int, clock: Clock) -> list[RunRow]:
     """Take up to `limit` due runs for this worker, each under a new generation."""
     taken = []
     for run in tx.runs.claimable(clock.now_ms(), limit):
-        if tx.runs.running(run.thread_id) and not _is_free(tx, run):
-            tx.runs.set_blocked(run.run_id, True)
-            continue
-        taken.append(_start(tx, run, worker))
+        if not tx.runs.running(run.thread_id):
+            taken.append(_start(tx, run, worker))
+        elif tx.threads.try_hold(run.thread_id):
+            taken += _start_or_block(tx, run, worker)
+        # Else somebody decides about this thread just now: the next claim looks again.
     return taken
 
 
-def _is_free(tx: Tx, run: RunRow) -> bool:
-    """Look again with the thread held: its running run may be ending just now."""
-    tx.threads.hold(run.thread_id)
-    return tx.runs.running(run.thread_id) is None
+def _start_or_block(tx: Tx, run: RunRow, worker: str) -> list[RunRow]:
+    """Look again with the thread held: its running run may have ended just now."""
+    if tx.runs.running(run.thread_id):
+        tx.runs.set_blocked(run.run_id, True)
+        return []
+    return [_start(tx, run, worker)]
 
 
 def _start(tx: Tx, run: RunRow, worker: str) -> RunRow:
@@ -230,7 +233,8 @@ def _start(tx: Tx, run: RunRow, worker: str) -> RunRow:
 
 def recover(tx: Tx, runs: Sequence[RunRow], clock: Clock, max_attempts: int) -> int:
     """Give runs whose worker died back to the queue, or end them; returns how many."""
-    for run in runs:
+    # In one order, so that two processes never wait for each other's threads.
+    for run in sorted(runs, key=lambda run: run.thread_id):
         tx.threads.hold(run.thread_id)
         current = tx.runs.get(run.run_id) if tx.runs.owned(run.run_id, run.gen) else None
         if current is None:

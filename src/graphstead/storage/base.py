@@ -70,6 +70,9 @@ class Threads(Protocol):
     def hold(self, thread_id: str) -> bool:
         """Hold the thread's row until the transaction ends; False where there is none."""
 
+    def try_hold(self, thread_id: str) -> bool:
+        """The same without waiting; False also where another transaction holds it."""
+
     def insert(self, row: ThreadRow) -> bool:
         """Store a new thread; False where the id is taken."""
 

@@ -16,6 +16,10 @@ select {threads.columns} from threads where threads.thread_id = :thread_id;
 -- Hold the row of a thread.
 select 1 from threads where thread_id = :thread_id for update;
 
+-- name: threads.try_hold
+-- Hold the row of a thread unless another transaction does.
+select 1 from threads where thread_id = :thread_id for update skip locked;
+
 -- name: threads.insert
 -- Store a new thread unless its id is taken.
 insert into threads (

@@ -18,6 +18,10 @@ where threads.thread_id = :thread_id;
 -- Hold the row of a thread; here the whole database is held by the one writer.
 select 1 from threads where thread_id = :thread_id;
 
+-- name: threads.try_hold
+-- The same; nobody else can hold it.
+{threads.hold};
+
 -- name: threads.insert
 -- Store a new thread unless its id is taken.
 insert into threads (

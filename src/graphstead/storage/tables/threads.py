@@ -34,6 +34,9 @@ class StoredThreads:
     def hold(self, thread_id: str) -> bool:
         return self._sql.row("threads.hold", thread_id=thread_id) is not None
 
+    def try_hold(self, thread_id: str) -> bool:
+        return self._sql.row("threads.try_hold", thread_id=thread_id) is not None
+
     def insert(self, row: ThreadRow) -> bool:
         if not self._sql.execute("threads.insert", **_values(row)):
             return False
