@@ -9,11 +9,23 @@ from typing import Any
 import pytest
 from servers import Server
 
+STAGE = Path(__file__).parent / "streaming" / "project" / "langgraph.json"
+
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server with the example graphs, shared by all tests: make threads of your own."""
     running = Server(tmp_path_factory.mktemp("server") / "data").start()
+    yield running
+    assert running.stop() == 0, running.log
+
+
+@pytest.fixture(scope="session")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server whose graphs show what the event protocol tells; its heart beats each second."""
+    often = {"GRAPHSTEAD_HEARTBEAT_S": "1"}
+    data = tmp_path_factory.mktemp("stage") / "data"
+    running = Server(data, config=STAGE, env=often).start()
     yield running
     assert running.stop() == 0, running.log
 

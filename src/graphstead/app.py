@@ -7,29 +7,31 @@ bound, as a StartupError.
 from __future__ import annotations
 
 import asyncio
-import importlib
 import os
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from graphstead.contract.app import build_app
+from graphstead import tracing
+from graphstead.abilities import abilities
+from graphstead.contract.app import CustomApp, build_app
 from graphstead.contract.compile import compile_contract
 from graphstead.contract.load import packaged
 from graphstead.contract.middleware import CorsPolicy
+from graphstead.contract.reference import ContractReference
 from graphstead.contract.resolve import HandlerResolver
+from graphstead.databases import open_storage
 from graphstead.engine import Engine
 from graphstead.graphs import GraphSet, Project, load_graphs
+from graphstead.graphs.custom_app import load_custom_app
 from graphstead.graphs.headers import header_rule
+from graphstead.graphs.ui import Interfaces
+from graphstead.http_rules import cors_policy, mount_prefix
 from graphstead.problems import StartupError
 from graphstead.request_log import RequestLog
 from graphstead.settings import Settings
-from graphstead.storage import sqlite
-from graphstead.storage.base import Storage
-from graphstead.storage.errors import DatabaseRefused, StorageError
-from graphstead.storage.migrating import SchemaState
 
 __all__ = [
     "ServedApp",
@@ -37,8 +39,9 @@ __all__ = [
     "create_app",
     "open_engine",
     "open_storage",
-    "schema_state",
 ]
+
+ANY_PAGE = CorsPolicy().admits
 
 
 class ServedApp:
@@ -62,24 +65,46 @@ def create_app(settings: Settings, project: Project, *, run_worker: bool) -> Ser
     With `run_worker` this process also runs graphs, on a thread of their own. Raises
     StartupError with every fault of graphs, database or contract.
     """
-    graphs = load_graphs(project)
-    engine = _engine(settings, project, graphs, run_worker=run_worker)
+    base_path, cors = mount_prefix(settings, project), cors_policy(settings, project)
+    graphs, document = load_graphs(project), packaged()
+    custom = _custom(project)
+    engine = _engine(
+        settings,
+        project,
+        graphs,
+        run_worker=run_worker,
+        reference=ContractReference(document),
+        admits=cors.admits,
+    )
     drain = asyncio.Event()
     try:
         app = build_app(
-            packaged(),
+            document,
             engine=engine,
-            lifespan=_lifespan(engine),
+            lifespan=_lifespan(engine, custom),
             response_validation=settings.response_validation,
             unknown_fields=settings.unknown_fields,
             max_body_bytes=settings.max_body_bytes,
-            cors=_cors(settings),
+            cors=cors,
             drain=drain,
+            base_path=base_path,
+            custom=custom,
+            disabled=project.http.disabled,
         )
     except StartupError:
         asyncio.run(engine.stop())
         raise
-    return ServedApp(RequestLog(app), drain, graphs)
+    logged = RequestLog(app, project.http.logged_headers, base_path)
+    outer = tracing.TracedRequests(logged) if tracing.is_on() else logged
+    return ServedApp(outer, drain, graphs)
+
+
+def _custom(project: Project) -> CustomApp | None:
+    app = load_custom_app(project)
+    if app is None:
+        return None
+    http = project.http
+    return CustomApp(app, guarded=http.custom_route_auth, auth_first=http.auth_first)
 
 
 def check_handlers() -> int:
@@ -98,7 +123,17 @@ def open_engine(settings: Settings, project: Project, *, run_worker: bool) -> En
     return _engine(settings, project, load_graphs(project), run_worker=run_worker)
 
 
-def _engine(settings: Settings, project: Project, graphs: GraphSet, *, run_worker: bool) -> Engine:
+def _engine(
+    settings: Settings,
+    project: Project,
+    graphs: GraphSet,
+    *,
+    run_worker: bool,
+    reference: ContractReference | None = None,
+    admits: Callable[[str], bool] = ANY_PAGE,
+) -> Engine:
+    # After the graphs: a project may have set up a tracer of its own.
+    tracing.configure_tracing(settings)
     return Engine(
         storage=open_storage(settings),
         graphs=graphs,
@@ -108,75 +143,27 @@ def _engine(settings: Settings, project: Project, graphs: GraphSet, *, run_worke
         thread_ttl=project.thread_ttl,
         store=project.store,
         webhooks=project.webhooks.filled(os.environ),
+        reference=reference,
+        admits=admits,
+        disabled=project.http.disabled,
+        interfaces=Interfaces(project.root, project.ui),
+        figures_dir=settings.data_dir / "figures",
+        capabilities=abilities(settings, project, packaged()),
     )
 
 
-def open_storage(settings: Settings) -> Storage:
-    """Open the database of these settings. Raises StartupError where it cannot be used."""
-    with _told_as_startup_fault(settings):
-        if settings.postgres_uri is not None:
-            return _open_postgres(settings, settings.postgres_uri)
-        settings.database_path.parent.mkdir(parents=True, exist_ok=True)
-        return sqlite.open_sqlite(settings.database_path)
+def _lifespan(engine: Engine, custom: CustomApp | None) -> Any:
+    """Start the project's own application first and stop it last; the engine runs in between."""
 
-
-def _open_postgres(settings: Settings, uri: str) -> Storage:
-    writers = settings.database_connections // 2
-    try:
-        storage: Storage = _postgres().open_postgres(
-            uri,
-            writers=writers,
-            readers=settings.database_connections - 1 - writers,
-            procrastinate=settings.dispatch == "procrastinate",
-        )
-    except ImportError as error:
-        fault = f"dispatch: procrastinate needs pip install 'graphstead[procrastinate]' ({error})"
-        raise StartupError([fault]) from error
-    return storage
-
-
-def schema_state(settings: Settings) -> SchemaState:
-    """Tell how old the database's schema is, changing nothing. Raises StartupError."""
-    with _told_as_startup_fault(settings):
-        if settings.postgres_uri is not None:
-            state: SchemaState = _postgres().schema_state(settings.postgres_uri)
-            return state
-        return sqlite.schema_state(settings.database_path)
-
-
-def _postgres() -> Any:
-    # Imported here: an installation without the extra serves SQLite.
-    try:
-        return importlib.import_module("graphstead.storage.postgres")
-    except ImportError as error:
-        fault = f"Postgres needs pip install 'graphstead[postgres]' ({error})"
-        raise StartupError([fault]) from error
-
-
-@contextmanager
-def _told_as_startup_fault(settings: Settings) -> Iterator[None]:
-    try:
-        yield
-    except DatabaseRefused as error:
-        raise StartupError([str(error)]) from error
-    except (StorageError, OSError) as error:
-        name = settings.database_name
-        raise StartupError([f"The database {name} cannot be used: {error}"]) from error
-
-
-def _lifespan(engine: Engine) -> Any:
     @asynccontextmanager
-    async def lifespan(app: Any) -> AsyncIterator[None]:
-        await engine.start()
-        try:
-            yield
-        finally:
-            await engine.stop()
+    async def lifespan(app: Any) -> AsyncIterator[Any]:
+        async with AsyncExitStack() as parts:
+            parts.push_async_callback(engine.stop)
+            state = None
+            if custom is not None:
+                own = custom.app.router.lifespan_context(custom.app)
+                state = await parts.enter_async_context(own)
+            await engine.start()
+            yield state
 
     return lifespan
-
-
-def _cors(settings: Settings) -> CorsPolicy:
-    """Allow credentials as soon as origins are named, as the reference does."""
-    origins = settings.cors_allow_origins
-    return CorsPolicy(allow_origins=origins, allow_credentials="*" not in origins)

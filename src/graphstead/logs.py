@@ -46,6 +46,8 @@ def configure_logging(settings: Settings) -> None:
     color = settings.log_color and sys.stderr.isatty()
     structlog.configure(
         processors=[
+            # Ids of the request that is served, or of the run that is carried out.
+            structlog.contextvars.merge_contextvars,
             structlog.stdlib.add_log_level,
             render_json if settings.log_json else ConsoleRenderer(color=color),
         ],

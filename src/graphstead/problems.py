@@ -2,6 +2,8 @@
 
     Problem
     ├─ BadRequest 400            the graph or the store refuses a well-formed request
+    │  └─ CommandUnreadable      in the envelope of the event protocol
+    ├─ TransportRefused 400      headers or address fit no request of A2A
     ├─ Unauthorized 401
     ├─ Forbidden 403
     ├─ NotFound 404
@@ -17,8 +19,12 @@
     │  └─ StateUnreadable        the graph raises on the state of the thread
     ├─ PayloadTooLarge 413
     ├─ UnsupportedMediaType 415
+    ├─ RpcFault 400              a JSON-RPC error that the HTTP status tells, too
+    │  └─ RpcUnknownMethod 404
     ├─ Unprocessable 422         the contract refuses the request
+    │  ├─ InvalidJson
     │  └─ GraphNotFound
+    ├─ RpcRefused 200            the contract refuses a JSON-RPC request
     ├─ ServerError 500
     ├─ NotImplementedYet 501
     └─ Unavailable 503           carries Retry-After
@@ -37,17 +43,22 @@ from typing import Any, ClassVar, TypedDict
 __all__ = [
     "AssistantNotFound",
     "BadRequest",
+    "CommandUnreadable",
     "Conflict",
     "CronNotFound",
     "FieldError",
     "Forbidden",
     "GraphNotFound",
+    "InvalidJson",
     "MethodNotAllowed",
     "NotAcceptable",
     "NotFound",
     "NotImplementedYet",
     "PayloadTooLarge",
     "Problem",
+    "RpcFault",
+    "RpcRefused",
+    "RpcUnknownMethod",
     "RunNotFound",
     "ServerError",
     "StartupError",
@@ -55,6 +66,7 @@ __all__ = [
     "ThreadBusy",
     "ThreadExists",
     "ThreadNotFound",
+    "TransportRefused",
     "Unauthorized",
     "Unavailable",
     "Unprocessable",
@@ -105,6 +117,58 @@ class BadRequest(Problem):
     status = 400
     code = "bad_request"
     default_detail = "The request cannot be carried out as sent"
+
+
+class CommandUnreadable(BadRequest):
+    """A command of the event protocol that is none; the answer is the envelope of a failed one."""
+
+    code = "invalid_argument"
+
+    def to_body(self, request_id: str) -> dict[str, Any]:
+        """Return the wire form `{type: error, id: null, error, message}`."""
+        return {
+            "type": "error",
+            "id": None,
+            "error": self.code,
+            "message": self.detail,
+        }
+
+
+class TransportRefused(Problem):
+    """The request does not get as far as its protocol, whose clients look for ``error``."""
+
+    status = 400
+    code = "transport_refused"
+
+    def __init__(self, detail: str, *, rpc_code: int | None = None) -> None:
+        super().__init__(detail)
+        self.rpc_code = rpc_code
+
+    def to_body(self, request_id: str) -> dict[str, Any]:
+        """Return the usual form, and in ``error`` a sentence or an error object with its number."""
+        error: Any = self.detail
+        if self.rpc_code is not None:
+            error = {"code": self.rpc_code, "message": self.detail}
+        return {"error": error, **super().to_body(request_id)}
+
+
+class RpcRefused(Problem):
+    """A JSON-RPC request that the contract refuses: HTTP 200, and the error in the envelope."""
+
+    status = 200
+    code = "rpc_refused"
+
+    def __init__(self, rpc_id: str | int | None, rpc_code: int, refusal: Problem) -> None:
+        super().__init__(refusal.detail, errors=refusal.errors)
+        self.rpc_id = rpc_id
+        self.rpc_code = rpc_code
+
+    def to_body(self, request_id: str) -> dict[str, Any]:
+        """Return the JSON-RPC answer."""
+        error: dict[str, Any] = {"code": self.rpc_code, "message": self.detail}
+        if self.errors:
+            error["data"] = {"errors": list(self.errors)}
+        return {"jsonrpc": "2.0", "id": self.rpc_id, "error": error}
 
 
 class Unauthorized(Problem):
@@ -248,6 +312,41 @@ class Unprocessable(Problem):
     status = 422
     code = "unprocessable"
     default_detail = "The request does not satisfy the contract"
+
+
+class InvalidJson(Unprocessable):
+    """The body is no JSON, or not such as can be stored and sent again."""
+
+    code = "invalid_json"
+
+
+class RpcFault(Problem):
+    """A JSON-RPC message that is not carried out: the body is an error object of JSON-RPC."""
+
+    status = 400
+    code = "rpc_fault"
+
+    def __init__(
+        self, detail: str, *, rpc_code: int, message_id: str | int | None = None, data: Any = None
+    ) -> None:
+        super().__init__(detail)
+        self.rpc_code = rpc_code
+        self.message_id = message_id
+        self.data = data
+
+    def to_body(self, request_id: str) -> dict[str, Any]:
+        """Return the wire form ``{jsonrpc, id, error: {code, message, data?}}``."""
+        error = {"code": self.rpc_code, "message": self.detail}
+        if self.data is not None:
+            error["data"] = self.data
+        return {"jsonrpc": "2.0", "id": self.message_id, "error": error}
+
+
+class RpcUnknownMethod(RpcFault):
+    """No such method, told by the HTTP status as well."""
+
+    status = 404
+    code = "rpc_unknown_method"
 
 
 class GraphNotFound(Unprocessable):

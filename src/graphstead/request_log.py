@@ -9,52 +9,67 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from graphstead.graphs.headers import HeaderRule
 from graphstead.logs import get_logger
 
 __all__ = ["RequestLog"]
 
-UNLOGGED = frozenset({"/ok", "/metrics"})
-RUN_ID = re.compile(rb"/runs/([0-9a-f-]{36})")
+UNLOGGED = ("/ok", "/metrics")
+RUN_ID = re.compile(r"/runs/([0-9a-f-]{36})")
+THREAD_ID = re.compile(r"/threads/([0-9a-f-]{36})")
 log = get_logger("graphstead.requests")
 
 
 class RequestLog:
-    """Log method, path, status, latency, run and request id; 4xx as warning, 5xx as error.
+    """Log method, path, status, latency, thread, run and request id; 4xx as warning, 5xx as error.
 
-    Neither query nor headers nor bodies are logged: they may hold secrets.
+    Neither query nor bodies are logged, and of the headers those alone that `headers` lets pass:
+    they may hold secrets.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(
+        self, app: ASGIApp, headers: HeaderRule | None = None, base_path: str = ""
+    ) -> None:
         self.app = app
+        self._headers = headers
+        self._unlogged = frozenset({*UNLOGGED, *(base_path + path for path in UNLOGGED)})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in UNLOGGED:
+        if scope["type"] != "http" or scope["path"] in self._unlogged:
             await self.app(scope, receive, send)
             return
         started_s = time.perf_counter()
-        answer: dict[str, Any] = {"status": 500}
+        answer: dict[str, Any] = {"status": 500, **_ids(scope["path"])}
 
         async def note(message: Message) -> None:
             if message["type"] == "http.response.start":
                 answer["status"] = message["status"]
-                answer.update(_ids(message.get("headers", ())))
+                answer.update(_ids_of_answer(message.get("headers", ())))
             await send(message)
 
         try:
             await self.app(scope, receive, note)
         finally:
             latency_ms = round((time.perf_counter() - started_s) * 1000, 1)
+            if self._headers is not None:
+                answer["headers"] = self._headers.pick(scope["headers"])
             _write(scope["method"], scope["path"], latency_ms, answer)
 
 
-def _ids(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+def _ids(path: str) -> dict[str, str]:
+    """Return thread and run that a path names."""
+    pairs = (("thread_id", THREAD_ID.search(path)), ("run_id", RUN_ID.search(path)))
+    return {name: match[1] for name, match in pairs if match}
+
+
+def _ids_of_answer(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, value in headers:
         lower = name.lower()
         if lower == b"x-request-id":
             found["request_id"] = value.decode("latin-1")
-        elif lower in (b"content-location", b"location") and (run := RUN_ID.search(value)):
-            found["run_id"] = run.group(1).decode("latin-1")
+        elif lower == b"content-location":
+            found.update(_ids(value.decode("latin-1")))
     return found
 
 

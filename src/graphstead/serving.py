@@ -14,6 +14,9 @@ import uvicorn
 
 from graphstead.settings import Settings
 
+WS_MESSAGE_BYTES = 16 * 1024 * 1024
+WS_PING_S = 20.0
+
 __all__ = ["DrainServer", "server_options"]
 
 
@@ -33,7 +36,8 @@ class DrainServer(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        self._on_started()
+        if self.started:
+            self._on_started()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._drain.set()
@@ -50,7 +54,10 @@ def server_options(settings: Settings) -> dict[str, Any]:
     return {
         "loop": "asyncio" if sys.platform == "win32" else "uvloop",
         "http": "httptools",
-        "ws": "none",
+        "ws": "websockets-sansio",
+        "ws_max_size": WS_MESSAGE_BYTES,
+        "ws_ping_interval": WS_PING_S,
+        "ws_ping_timeout": WS_PING_S,
         "lifespan": "on",
         "log_config": None,
         "access_log": False,

@@ -58,6 +58,8 @@ class Settings(BaseSettings):
         "GRAPHSTEAD_DATABASE_URI",
         "DATABASE_URI",
         "POSTGRES_URI",
+        "DATABASE_URI_CUSTOM",
+        "POSTGRES_URI_CUSTOM",
     )
     database_connections: int = _setting(
         15,
@@ -172,10 +174,74 @@ class Settings(BaseSettings):
         "GRAPHSTEAD_CORS_ALLOW_ORIGINS",
         "CORS_ALLOW_ORIGINS",
     )
+    mcp_contract_tools: bool = _setting(
+        True,
+        "Offer MCP clients tools that search, show and apply the contract of this server.",
+        "GRAPHSTEAD_MCP_CONTRACT_TOOLS",
+    )
+    cors_config: str | None = _setting(
+        None,
+        "CORS rules as JSON; they go before http.cors of langgraph.json, whose form they have.",
+        "GRAPHSTEAD_CORS_CONFIG",
+        "CORS_CONFIG",
+    )
+    mount_prefix: str | None = _setting(
+        None,
+        "Path that everything is served below; goes before http.mount_prefix of langgraph.json.",
+        "GRAPHSTEAD_MOUNT_PREFIX",
+        "MOUNT_PREFIX",
+    )
+    crons_enabled: bool = _setting(
+        True,
+        "Let crons make their runs; without, they are kept and wait.",
+        "GRAPHSTEAD_CRONS_ENABLED",
+        "FF_CRONS_ENABLED",
+    )
+    cron_poll_s: float = _setting(
+        1.0,
+        "Seconds after which a worker learns of crons that another process made or changed.",
+        "GRAPHSTEAD_CRON_POLL_S",
+        "CRON_SCHEDULER_SLEEP_TIME",
+        gt=0,
+    )
+    isolated_loops: bool = _setting(
+        False,
+        "Give each run a thread and an event loop of its own, so that none blocks another.",
+        "GRAPHSTEAD_ISOLATED_LOOPS",
+        "BG_JOB_ISOLATED_LOOPS",
+    )
+    allow_blocking: bool = _setting(
+        False,
+        "Do not report graph code that blocks its worker's event loop.",
+        "GRAPHSTEAD_ALLOW_BLOCKING",
+        "LANGGRAPH_ALLOW_BLOCKING",
+    )
+    disable_file_persistence: bool = _setting(
+        False,
+        "Keep data in a temporary folder that goes with the process.",
+        "GRAPHSTEAD_DISABLE_FILE_PERSISTENCE",
+        "LANGGRAPH_DISABLE_FILE_PERSISTENCE",
+    )
     webhook_secret: str | None = _setting(
         None,
         "Secret that calls of webhooks are signed with, as Standard Webhooks are (whsec_...).",
         "GRAPHSTEAD_WEBHOOK_SECRET",
+    )
+    default_a2a_assistant_id: str | None = _setting(
+        None,
+        "Assistant whose agent card /.well-known/agent-card.json shows when the query names none.",
+        "GRAPHSTEAD_DEFAULT_A2A_ASSISTANT_ID",
+        "DEFAULT_A2A_ASSISTANT_ID",
+    )
+    otel: bool | None = _setting(
+        None,
+        "Send OpenTelemetry spans (extra otel); unset: when an OTEL_* variable names an exporter.",
+        "GRAPHSTEAD_OTEL",
+    )
+    otel_content: bool = _setting(
+        False,
+        "Write inputs, outputs and error messages into spans.",
+        "GRAPHSTEAD_OTEL_CONTENT",
     )
     log_level: LogLevel = _setting(
         "INFO", "Least severe log line written.", "GRAPHSTEAD_LOG_LEVEL", "LOG_LEVEL"

@@ -17,7 +17,7 @@ Kind: TypeAlias = Literal["stream", "wait", "other"]
 MOST: dict[Kind, int] = {"stream": 7, "wait": 1, "other": 0}
 
 REQUEST = re.compile(rb"(GET|POST) (\S+) HTTP/1.1\r\n")
-FIRST_FRAME = re.compile(rb"\bid: \d+-\d+\r\n\r\n")
+FIRST_FRAME = re.compile(rb"\bid: \d+(?:-\d+)?\r\n\r\n")
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 BYTES = 65_536
 

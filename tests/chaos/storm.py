@@ -9,6 +9,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from chaos.proxy import DroppingProxy, Kind
 from factories import collect
@@ -37,14 +38,23 @@ class Heard:
     drops: Counter[Kind]
 
 
-async def weather(url: str, node: str | None) -> Heard:
-    """Run all clients at once through one proxy."""
-    async with DroppingProxy(url, SEED, mean_bytes=MEAN_BYTES) as proxy:
-        async with get_client(url=proxy.url) as client:
-            streams = asyncio.gather(*(_stream(client, n) for n in range(STREAMS)))
-            waits = asyncio.gather(*(_wait(client, n) for n in range(WAITS)))
-            js = _javascript(node, proxy.url) if node else _nothing()
-            heard, outputs, js_heard = await asyncio.gather(streams, waits, js)
+async def weather(
+    url: str,
+    node: str | None,
+    *,
+    streams: int = STREAMS,
+    js_streams: int = JS_STREAMS,
+    waits: int = WAITS,
+    mean_bytes: int = MEAN_BYTES,
+) -> Heard:
+    """Run all clients at once through one proxy; `url` may have a path, which they then use."""
+    async with DroppingProxy(url, SEED, mean_bytes=mean_bytes) as proxy:
+        base = proxy.url + urlsplit(url).path
+        async with get_client(url=base) as client:
+            following = asyncio.gather(*(_stream(client, n) for n in range(streams)))
+            waiting = asyncio.gather(*(_wait(client, n) for n in range(waits)))
+            js = _javascript(node, base, js_streams) if node else _nothing()
+            heard, outputs, js_heard = await asyncio.gather(following, waiting, js)
         return Heard(heard, js_heard, outputs, proxy.drops)
 
 
@@ -70,9 +80,9 @@ async def _nothing() -> list[list[StreamPart]]:
     return []
 
 
-async def _javascript(node: str, url: str) -> list[list[StreamPart]]:
+async def _javascript(node: str, url: str, streams: int) -> list[list[StreamPart]]:
     process = await asyncio.create_subprocess_exec(
-        *(node, str(FOLLOW), url, str(JS_STREAMS), str(UPTO), str(PAUSE_S)),
+        *(node, str(FOLLOW), url, str(streams), str(UPTO), str(PAUSE_S)),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )

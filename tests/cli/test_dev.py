@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -225,3 +226,32 @@ def test_the_server_goes_down_with_a_killed_parent(reloading: Server) -> None:
     os.kill(reloading.running.pid, signal.SIGKILL)
     reloading.running.wait(5)
     wait_for(lambda: not replies(reloading, "agent", "first"))
+
+
+def test_https_is_served_with_a_certificate_of_ones_own(
+    make_server: MakeServer, tmp_path: Path
+) -> None:
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    request = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+    subject = [
+        "-nodes",
+        "-days",
+        "2",
+        "-subj",
+        "/CN=localhost",
+        "-addext",
+        "subjectAltName=IP:127.0.0.1",
+    ]
+    files = ["-keyout", str(key), "-out", str(certificate)]
+    subprocess.run([*request, *subject, *files], check=True, capture_output=True, timeout=30)
+    flags = ["--ssl-certfile", str(certificate), "--ssl-keyfile", str(key)]
+    server = make_server(*flags, start=False)
+    server.start(wait=False)
+    wait_for(lambda: "https://" in server.log)
+    url = f"https://127.0.0.1:{server.port}"
+    trusted = ssl.create_default_context(cafile=str(certificate))
+    with httpx.Client(base_url=url, verify=trusted, timeout=60) as client:
+        assert client.post("/runs/wait", json=ECHO).json()["reply"] == "hi"
+        stream = client.post("/runs/stream", json={**ECHO, "stream_mode": "values"})
+        assert "event: values" in stream.text
+    assert f"API   {url}" in server.log

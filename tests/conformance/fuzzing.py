@@ -21,7 +21,11 @@ PHASES = (*UNIT_PHASES, "stateful")
 TIMEOUT_S = 540
 SEQUENCES = 160
 # No run takes longer than this; all example graphs but two end in milliseconds.
-SHORT = {"GRAPHSTEAD_BG_JOB_TIMEOUT_S": "5", "GRAPHSTEAD_LOG_COLOR": "false"}
+SHORT = {
+    "GRAPHSTEAD_BG_JOB_TIMEOUT_S": "5",
+    "GRAPHSTEAD_LOG_COLOR": "false",
+    "GRAPHSTEAD_DEFAULT_A2A_ASSISTANT_ID": "chat",
+}
 ERROR_LINE = re.compile(r"\d\d:\d\d:\d\d (error|critical)")
 COMMAND = Path(sys.executable).with_name("schemathesis")
 

@@ -14,7 +14,16 @@ from hypothesis import strategies as st
 from schemathesis import Case, CheckContext, HookContext, Response
 from schemathesis.core.parameters import ParameterLocation
 
-from .refusals import GRAPHS, NODES, Asked, is_deserved, items, leaves
+from .refusals import (
+    GRAPHS,
+    NODES,
+    VERSIONS,
+    Asked,
+    is_deserved,
+    is_deserved_by_message,
+    items,
+    leaves,
+)
 from .world import World
 
 LONGEST_WAIT_S = 315360000
@@ -53,11 +62,16 @@ def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -
         graph = world.known.graphs.get(case.path_parameters.get("thread_id", ""))
         for index, item in enumerate(items(case.body)):
             use_real_names(item, number // 8 + index, graph)
+    if case.path.startswith("/a2a/") and isinstance(case.body, dict) and number % 4:
+        use_real_call(case, case.body, number // 4)
     if is_step(case):
         # Of a resource just made, its absence is reported only if nothing in the request was drawn.
         case.headers["X-Request-Id"] = f"step-{number}"
     if is_positive(case, ParameterLocation.HEADER) and "Idempotency-Key" in case.headers:
         case.headers["Idempotency-Key"] = f"key-{number}"
+    versioned = "MCP-Protocol-Version" in (case.headers or {}) and number % 8
+    if versioned and is_positive(case, ParameterLocation.HEADER):
+        case.headers["MCP-Protocol-Version"] = VERSIONS[number // 8 % len(VERSIONS)]
 
 
 def draw(case: Case[Any]) -> int:
@@ -109,7 +123,8 @@ def use_real_ids(path: dict[str, Any], number: int, *, waiting: bool) -> None:
         "checkpoint_id": known.checkpoints.get(thread_id),
         "assistant_id": references[number // 8 % len(references)],
         "cron_id": known.crons[0],
-        "graph": GRAPHS[number // 8 % len(GRAPHS)],
+        "graph": "chat",
+        "asset": "entrypoint.js",
     }
     path.update({name: real[name] for name in path.keys() & real.keys()})
 
@@ -147,6 +162,24 @@ def use_real_names(item: dict[str, Any], number: int, graph: str | None) -> None
         item["run_ids"] = [run_id]
 
 
+def use_real_call(case: Case[Any], request: dict[str, Any], number: int) -> None:
+    """Ask an agent something in one of its methods, of a task that exists where it is about one."""
+    if not is_positive(case, ParameterLocation.BODY):
+        return
+    thread_id, run_id = world.known.runs[number // 8 % len(world.known.runs)]
+    legacy, message_id = number % 2 == 0, f"message-{number}"
+    part = {"data": {"message": number, "messages": []}}
+    message = {"role": "user" if legacy else "ROLE_USER", "messageId": message_id, "parts": [part]}
+    calls = (
+        ("message/send", "SendMessage", {"message": message}),
+        ("message/stream", "SendStreamingMessage", {"message": message}),
+        ("tasks/get", "GetTask", {"id": f"{thread_id}:{run_id}"}),
+        ("tasks/list", "ListTasks", {"pageSize": 1 + number % 100}),
+    )
+    older, newer, params = calls[number // 2 % len(calls)]
+    request.update(method=older if legacy else newer, params=params)
+
+
 @schemathesis.check
 def refusals_are_deserved(ctx: CheckContext, response: Response, case: Case[Any]) -> bool | None:
     """Let a well-formed request be refused only for a reason that it shows."""
@@ -155,7 +188,13 @@ def refusals_are_deserved(ctx: CheckContext, response: Response, case: Case[Any]
         return None
     if getattr(meta.phase.data, "scenario", None) in PROBES:
         return None
-    problem = response.json()
+    problem = unwrapped(response.json())
+    if "jsonrpc" in problem:
+        if not is_deserved_by_message(problem["error"], dict(case.headers or {}), case.body):
+            raise AssertionError(f"{response.status_code} without a reason: {problem['error']}")
+        return None
+    if response.status_code == 405 and "405" in case.operation.definition.raw["responses"]:
+        return None
     asked = Asked(
         path=case.path_parameters or {},
         query=case.query or {},
@@ -165,8 +204,15 @@ def refusals_are_deserved(ctx: CheckContext, response: Response, case: Case[Any]
         breaks_contract=breaks_contract(case),
     )
     if not is_deserved(problem, asked, world.known):
-        raise AssertionError(f"{response.status_code} without a reason: {problem['detail']}")
+        raise AssertionError(f"{response.status_code} without a reason: {problem}")
     return None
+
+
+def unwrapped(problem: dict[str, Any]) -> dict[str, Any]:
+    """Return what refuses a command, which has an envelope of its own, in the usual shape."""
+    if problem.get("type") == "error":
+        return {"detail": problem["message"], "code": "unprocessable"}
+    return problem
 
 
 def breaks_contract(case: Case[Any]) -> bool:
@@ -185,4 +231,20 @@ def answers_hide_no_server_fault(
     """Find faults of the server behind a status line that had already left as 200."""
     if response.status_code == 200 and b'"error":"ServerError"' in (response.content or b""):
         raise AssertionError("a fault of the server was told inside a 200")
+    return None
+
+
+@schemathesis.check
+def rpc_refusals_are_told(ctx: CheckContext, response: Response, case: Case[Any]) -> bool | None:
+    """Find JSON-RPC requests that break the contract and are answered as if they did not."""
+    raw = case.operation.definition.raw
+    if raw.get("x-graphstead-faults") != "json-rpc" or response.status_code != 200:
+        return None
+    if isinstance(case.body, bytes) or not breaks_contract(case):
+        return None
+    if (
+        not (response.content or b"").startswith(b'{"jsonrpc":"2.0"')
+        or "error" not in response.json()
+    ):
+        raise AssertionError("a request that the contract refuses was carried out")
     return None

@@ -31,6 +31,9 @@ UNFIT_FILTER = re.compile(
 UNREADABLE = re.compile(r"Invalid (cron schedule|timezone): ")
 BLOCKED = "Webhook host blocked: "
 PLACE = re.compile(r"^body(?:\[\d+\])?(?:\.|: )(?P<path>[\w.]+):")
+VERSIONS = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28")
+BATCHING, MODERN = VERSIONS[1], VERSIONS[4]
+INVALID, UNSUPPORTED, UNREADABLE_JSON = -32600, -32022, -32700
 SMALLEST, LARGEST = -(2**63), 2**64 - 1
 
 
@@ -64,6 +67,13 @@ class Asked:
     template: str = ""
     breaks_contract: bool = False
 
+    def filled(self) -> str:
+        """Return the path as the server reads it."""
+        path = self.template
+        for name, value in self.path.items():
+            path = path.replace(f"{{{name}}}", unquote(str(value)))
+        return path
+
     def texts(self) -> frozenset[str]:
         """Return all values sent, as text."""
         path = [unquote(str(value)) for value in self.path.values()]
@@ -74,13 +84,17 @@ class Asked:
 def is_deserved(problem: Mapping[str, Any], asked: Asked, known: Known) -> bool:
     """Tell whether the request shows the reason that the error body gives."""
     detail = str(problem["detail"])
+    if detail.startswith("There is no session without"):
+        return "Mcp-Session-Id" not in asked.headers
     if detail.startswith(BLOCKED) or f": {BLOCKED}" in detail:
         return any(item.get("webhook") for item in items(asked.body))
+    if asked.template.startswith(("/docs/", "/skills/")):
+        return detail.startswith(f"'{asked.filled()}' not found")
     if UNREADABLE.match(detail):
         return any(f"'{text}'" in detail for text in asked.texts())
     if problem.get("code") == "graph_not_found":
         return any(f"'{text}' not found" in detail for text in asked.texts() - ALL_GRAPHS)
-    if problem.get("code") == "unprocessable":
+    if problem.get("code") in ("unprocessable", "invalid_json"):
         return asked.breaks_contract or any(map(_is_too_large, leaves(asked.body)))
     if problem["code"] == "thread_busy":
         return any(item.get("multitask_strategy") == "reject" for item in items(asked.body))
@@ -97,6 +111,19 @@ def is_deserved(problem: Mapping[str, Any], asked: Asked, known: Known) -> bool:
     if blamed := _first_blamed(detail, asked.texts()):
         return "not found" not in detail or not known.has(blamed, asked.path)
     return any(_contradicts_itself(item, detail) for item in items(asked.body))
+
+
+def is_deserved_by_message(error: Mapping[str, Any], headers: Mapping[str, Any], body: Any) -> bool:
+    """Tell whether a JSON-RPC message shows the reason of the error that refuses it by status."""
+    if error["code"] == UNREADABLE_JSON:
+        return any(map(_is_too_large, leaves(body)))
+    version = headers.get("MCP-Protocol-Version") or BATCHING
+    if version not in VERSIONS:
+        return bool(error["code"] == UNSUPPORTED and error["data"]["requested"] == version)
+    if isinstance(body, list):
+        alone = any(item.get("method") == "initialize" for item in items(body))
+        return bool(error["code"] == INVALID and (alone or version != BATCHING))
+    return version == MODERN
 
 
 def _first_blamed(detail: str, sent: frozenset[str]) -> str:

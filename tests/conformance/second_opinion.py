@@ -49,14 +49,33 @@ class CoreResponse:
 
 def is_refusal(exchange: Exchange) -> bool:
     """Tell whether the server found that the request does not fit the contract."""
-    if exchange.status != 422:
+    if exchange.status == 200:
+        return bool(rpc_refusal(exchange))
+    if exchange.status not in (400, 422):
         return exchange.status == 415
-    return bool(json.loads(exchange.body)["code"] == "unprocessable")
+    problem = json.loads(exchange.body)
+    if "jsonrpc" in problem:
+        return "loc" in str(problem["error"].get("data"))
+    if problem.get("type") == "error":
+        return True
+    return exchange.status == 422 and problem["code"] in ("unprocessable", "invalid_json")
+
+
+def rpc_refusal(exchange: Exchange) -> str:
+    """Return what JSON-RPC says, in a 200, of a request that does not fit the contract."""
+    if exchange.method != "POST" or not exchange.body.startswith(b'{"jsonrpc"'):
+        return ""
+    error = json.loads(exchange.body).get("error", {})
+    return str(error["message"]) if "errors" in error.get("data", {}) else ""
 
 
 def is_beyond_schemas(exchange: Exchange) -> bool:
     """Tell whether the refusal is for what no schema can say, and the contract says in words."""
-    return BEYOND.search(json.loads(exchange.body)["detail"]) is not None
+    told = rpc_refusal(exchange)
+    if not told:
+        problem = json.loads(exchange.body)
+        told = problem.get("detail") or problem.get("message") or problem["error"]["message"]
+    return BEYOND.search(told) is not None
 
 
 def is_unread_by_core(exchange: Exchange) -> bool:

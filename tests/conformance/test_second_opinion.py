@@ -24,6 +24,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:Use of allowEmptyValue:Deprecati
 
 EACH = 3
 STEPS = {"assistant_id": "steps", "input": {"topic": "tea"}}
+RPC = {"jsonrpc": "2.0", "id": 1}
+SAID = {"message": {"role": "user", "messageId": "m-1", "parts": [{"kind": "text", "text": "a"}]}}
 ANY = str(uuid4())
 
 # What does not fit the contract: method, path, options of the request.
@@ -59,6 +61,9 @@ UNFIT: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("GET", f"/threads/{ANY}/state", {"params": {"subgraphs": "perhaps"}}),
     ("GET", f"/threads/{ANY}/runs/{ANY}/stream", {"headers": {"last-event-id": "junk"}}),
     ("GET", "/ok", {"params": {"check_db": 2}}),
+    ("POST", "/a2a/chat", {"json": {"method": "ListTasks"}}),
+    ("POST", "/a2a/chat", {"json": {**RPC, "method": "message/send", "params": {}}}),
+    ("POST", "/a2a/chat", {"json": {**RPC, "method": "ListTasks", "params": {"pageSize": 0}}}),
 )
 
 
@@ -124,6 +129,10 @@ def session(server: Server) -> list[Exchange]:
         send("POST", path, json={})
     for path in ("/assistants/echo", "/ok?check_db=1", "/", "/info", "/openapi.json", "/docs"):
         send("GET", path)
+    for method in ("message/send", "SendMessage", "message/stream", "ListTasks", "tasks/get"):
+        send("POST", "/a2a/chat", json={**RPC, "method": method, "params": {**SAID, "id": "x"}})
+    for path in ("", "/.well-known/agent-card.json", "/.well-known/agent.json"):
+        send("GET", f"/a2a/chat{path}")
     send("GET", f"/threads/{ANY}")
     send("DELETE", run)
     send("DELETE", thread)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from graphstead.contract.check import check_document
-from graphstead.contract.compile import Contract, compile_contract
+from graphstead.contract.compile import Contract, Operation, compile_contract
 from graphstead.contract.load import Document, bundle, escape, packaged, render
 from graphstead.contract.response import close_answers
 from graphstead.contract.route import RouteTable
@@ -49,13 +49,20 @@ def test_every_operation_is_in_the_route_table(contract: Contract) -> None:
 def test_operations_with_a_body_declare_how_bodies_are_refused(contract: Contract) -> None:
     for operation in contract.operations.values():
         if operation.body is not None:
-            assert {"413", "415", "422"} <= operation.responses.keys(), operation.operation_id
+            refusals = {"413", "415", refusal_of(operation)}
+            assert refusals <= operation.responses.keys(), operation.operation_id
 
 
 def test_operations_with_parameters_declare_how_they_are_refused(contract: Contract) -> None:
     for operation in contract.operations.values():
         refusable = {p.argument for p in operation.parameters} - NEVER_REFUSED
-        assert not refusable or "422" in operation.responses, operation.operation_id
+        declared = refusal_of(operation) in operation.responses
+        assert not refusable or declared, operation.operation_id
+
+
+def refusal_of(operation: Operation) -> str:
+    """Return the status of what the contract refuses."""
+    return "400" if operation.rpc_by_status else "422"
 
 
 def test_planned_operations_declare_501(contract: Contract) -> None:
@@ -69,7 +76,14 @@ def test_every_error_has_the_error_shape(published: Document, contract: Contract
             if status.startswith(("4", "5")) and response.contents and not operation.planned:
                 validator = response.contents["application/json"].validator
                 assert validator is not None
-                assert validator.ok({"detail": "x", "code": "not_found", "request_id": "r"})
+                shapes: list[Any] = [{"detail": "x", "code": "not_found", "request_id": "r"}]
+                if operation.rpc_by_status:
+                    error = {"code": -32600, "message": "x"}
+                    shapes.append({"jsonrpc": "2.0", "id": None, "error": error})
+                if operation.refused_as_command and status == "400":
+                    told = {"type": "error", "id": None, "error": "invalid_argument"}
+                    shapes = [{**told, "message": "x"}]
+                assert any(map(validator.ok, shapes)), (operation.operation_id, status)
 
 
 def examples(node: Any, pointer: str = "") -> Iterator[tuple[str, Any]]:

@@ -139,3 +139,9 @@ def test_building_leaves_the_document_as_it_was(
     for mode in ("off", "sample", "strict"):
         make_app(response_validation=mode)
     assert document == before
+
+
+def test_a_form_of_faults_that_nobody_knows_is_a_fault(package: Callable[..., str]) -> None:
+    document = document_of(a=operation("a", **{"x-graphstead-faults": "xml"}))
+    expected = "GET /a: x-graphstead-faults may not be 'xml'"
+    assert faults_of(document, package("forms", things="async def a(): ...")) == [expected]

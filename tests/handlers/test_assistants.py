@@ -113,6 +113,21 @@ async def test_deleting_takes_versions_and_on_request_threads(client: LangGraphC
         await client.assistants.delete(assistant_id)
 
 
+async def test_deleting_interrupts_a_queue_of_any_length(client: LangGraphClient) -> None:
+    made = await create(client)
+    others = await client.runs.create(
+        None, "steps", input={}, after_seconds=600, on_completion="keep"
+    )
+    later = {"assistant_id": made["assistant_id"], "input": {}, "after_seconds": 600}
+    queue: list[Any] = [{**later, "on_completion": "keep"}] * 501
+    batch: Any = await client.runs.create_batch(queue)
+    await client.assistants.delete(made["assistant_id"])
+    ends = {(await client.runs.get(run["thread_id"], run["run_id"]))["status"] for run in batch}
+    assert ends == {"interrupted"}
+    assert (await client.runs.get(others["thread_id"], others["run_id"]))["status"] == "pending"
+    await client.runs.cancel(others["thread_id"], others["run_id"])
+
+
 async def test_assistants_are_counted_as_they_are_found(client: LangGraphClient) -> None:
     label = str(uuid.uuid4())
     for _ in range(3):

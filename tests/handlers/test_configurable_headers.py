@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
-from servers import EXAMPLES, Server
+from configuration.projects import write_project
+from servers import Server
 
 from graphstead.graphs.headers import HeaderRule
 
@@ -25,13 +25,8 @@ def test_by_default_no_header_of_a_client_gets_in(server: Server) -> None:
 
 
 def test_headers_that_the_project_includes_reach_the_run(make_server, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    project = json.loads(EXAMPLES.read_text())
-    project["dependencies"] = [str(EXAMPLES.parent)]
-    for graph in project["graphs"].values():
-        graph["path"] = str(EXAMPLES.parent / graph["path"])
-    project["http"] = {"configurable_headers": {"includes": ["X-*"], "excludes": ["x-secret"]}}
-    config = tmp_path / "langgraph.json"
-    config.write_text(json.dumps(project))
+    rule = {"includes": ["X-*"], "excludes": ["x-secret"]}
+    config = write_project(tmp_path / "project", http={"configurable_headers": rule})
     found = configurable(make_server(config=config))
     assert {name: value for name, value in found.items() if name.startswith("x-")} == {
         "x-tenant": "acme"

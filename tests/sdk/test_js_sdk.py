@@ -12,6 +12,7 @@ from servers import Server
 
 JS = Path(__file__).parent / "js"
 SDK = JS / "node_modules" / "@langchain" / "langgraph-sdk"
+ESBUILD = JS / "node_modules" / ".bin" / "esbuild"
 
 
 def unavailable(reason: str) -> None:
@@ -28,7 +29,7 @@ def node() -> str:
     if node is None or npm is None:
         unavailable("Node and npm are not installed")
     assert node and npm
-    if not SDK.is_dir():
+    if not (SDK.is_dir() and ESBUILD.exists()):
         command = [npm, "ci", "--silent", "--no-audit", "--no-fund"]
         done = subprocess.run(command, cwd=JS, capture_output=True, text=True, timeout=100)
         if done.returncode:
@@ -39,7 +40,7 @@ def node() -> str:
 @pytest.mark.parametrize("file", sorted(path.name for path in JS.glob("*.test.mjs")))
 def test_the_javascript_sdk_works_with_this_server(node: str, server: Server, file: str) -> None:
     done = subprocess.run(
-        [node, "--test", "--test-reporter=spec", file],
+        [node, "--experimental-websocket", "--test", "--test-reporter=spec", file],
         cwd=JS,
         env={**os.environ, "GRAPHSTEAD_URL": server.url},
         capture_output=True,

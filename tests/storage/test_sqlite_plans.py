@@ -20,7 +20,7 @@ COMPOSED = ("assistants.search", "assistants.count", "threads.search", "threads.
             "crons.search", "crons.count")  # fmt: skip
 LARGE = (
     r"(threads|runs|events|checkpoints|checkpoint_blobs|checkpoint_writes|ends"
-    r"|store_items|store_vectors)"
+    r"|numbered_runs|store_items|store_vectors)"
 )
 MAY_WALK = {
     "threads.search by thread_id": "walks the key in order up to its limit",
@@ -127,6 +127,7 @@ def test_a_search_that_walks_an_index_need_not_sort(
         ("runs.cancels_of", "runs_of_worker"),
         ("runs.by_active_status", "runs_active"),
         ("runs.counts", "runs_active"),
+        ("runs.unstopped", "runs_active"),
         ("events.purgeable", "ends_by_time"),
         ("crons.due", "crons_due"),
         ("deliveries.take", "deliveries_due"),

@@ -12,6 +12,8 @@ from graphstead.cli.project import open_project
 from graphstead.contract.check import check_document
 from graphstead.contract.load import packaged
 from graphstead.graphs import load_graphs
+from graphstead.graphs.custom_app import load_custom_app
+from graphstead.http_rules import cors_policy, mount_prefix
 from graphstead.problems import StartupError
 
 __all__ = ["command"]
@@ -24,8 +26,11 @@ def command(config: Path) -> None:
 
     Exit code 0 when the server would start, 3 with a list of faults when it would not.
     """
-    project, _ = open_project(config, {})
+    project, settings = open_project(config, {})
+    mount_prefix(settings, project)
+    cors_policy(settings, project)
     graphs = load_graphs(project)
+    load_custom_app(project)
     if faults := check_document(packaged()):
         raise StartupError(faults)
     operations = check_handlers()

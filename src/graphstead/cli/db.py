@@ -10,9 +10,9 @@ from typing import Any
 
 import click
 
-from graphstead.app import open_storage, schema_state
 from graphstead.cli.options import config_option, setting_option
 from graphstead.cli.project import open_project
+from graphstead.databases import open_storage, schema_state
 from graphstead.engine.clock import SystemClock
 from graphstead.engine.pruning import prune
 

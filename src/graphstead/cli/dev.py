@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from graphstead.children import follow_parent
 from graphstead.cli.options import config_option, setting_option
 from graphstead.cli.ports import bind
 from graphstead.cli.starter import find_project
+from graphstead.graphs.environment import GRAPHS_VARIABLE
 from graphstead.problems import StartupError
 from graphstead.settings import read_settings
 
@@ -49,11 +51,7 @@ START_FLAG = "--start-number"
     type=click.Path(exists=True, dir_okay=False),
     help="The private key of --ssl-certfile.",
 )
-@click.option(
-    "--allow-blocking",
-    is_flag=True,
-    help="Accepted for compatibility: blocking calls in a graph are reported here, never fatal.",
-)
+@setting_option("allow_blocking", "--allow-blocking/--no-allow-blocking")
 @click.option("--tunnel", is_flag=True, help="Refused: graphstead opens no tunnel by itself.")
 @click.option(START_FLAG, "start_number", type=int, hidden=True)
 def command(config: Path, **flags: Any) -> None:
@@ -69,7 +67,8 @@ def command(config: Path, **flags: Any) -> None:
         follow_parent()
     else:
         _refuse_taken_port(flags)
-    if not watched and find_project(config):
+    named = os.environ.get(GRAPHS_VARIABLE)
+    if not watched and not named and find_project(config):
         click.echo("Wrote agent.py and langgraph.json: a first graph to change at will.")
     if flags["no_reload"] or watched:
         # Imported here: the watching parent process needs neither graphs nor server.
@@ -107,6 +106,8 @@ def _watch(config: Path, flags: dict[str, Any]) -> int:
 
 def _folders(config: Path) -> list[Path]:
     """Return the project's folder and those of its local dependencies."""
+    if not config.exists():  # the graphs are named by the environment
+        return [Path.cwd()]
     try:
         named = json.loads(config.read_text()).get("dependencies", [])
     except (OSError, ValueError, AttributeError) as error:

@@ -10,19 +10,21 @@ import click
 import uvicorn
 
 from graphstead.app import ServedApp, create_app
+from graphstead.children import STARTUP_FAULT
 from graphstead.cli import debugger
 from graphstead.cli.greeting import example_input, greeting, open_page, server_url, studio_page
 from graphstead.cli.ports import bind
 from graphstead.cli.project import open_project
 from graphstead.graphs import GraphSet
 from graphstead.graphs.schemas import describe
+from graphstead.http_rules import mount_prefix
 from graphstead.serving import DrainServer, server_options
 from graphstead.settings import Settings
 
 __all__ = ["run"]
 
 GRACE_S = 5.0
-SETTING_FLAGS = ("host", "port", "data_dir", "n_jobs_per_worker", "log_level")
+SETTING_FLAGS = ("host", "port", "data_dir", "n_jobs_per_worker", "log_level", "allow_blocking")
 
 
 def run(config: Path, flags: Mapping[str, Any]) -> int:
@@ -35,13 +37,15 @@ def run(config: Path, flags: Mapping[str, Any]) -> int:
     sock = bind(settings.host, settings.port)
     tls = {name: flags[name] for name in ("ssl_certfile", "ssl_keyfile")}
     url = server_url(settings.host, sock.getsockname()[1], secure=bool(tls["ssl_certfile"]))
+    url += mount_prefix(settings, project)
 
     def greet() -> None:
         _greet(url, settings, app, flags)
 
     options = uvicorn.Config(app, **server_options(settings), **tls)
-    DrainServer(options, app.drain, greet).run(sockets=[sock])
-    return 0
+    server = DrainServer(options, app.drain, greet)
+    server.run(sockets=[sock])
+    return 0 if server.started else STARTUP_FAULT
 
 
 def _greet(url: str, settings: Settings, app: ServedApp, flags: Mapping[str, Any]) -> None:

@@ -21,10 +21,16 @@ COMMANDS = {
     "worker": "Run graphs for an API that is served elsewhere.",
     "check": "Check project, graphs, settings and contract; serve nothing.",
     "db": "Upgrade, inspect or prune the database.",
+    "doctor": "Look for what is wrong, and say what to do about it.",
+    "dockerfile": "Write a Dockerfile for the project, on request with a compose file.",
+    "import": "Copy assistants, threads, crons and items from another Agent Server.",
     "runs": "List what runs and what waits, and why.",
     "webhooks": "List webhook calls that were given up, or send them again.",
+    "spec": "Print the contract, or name what changed between two.",
     "routes": "List every operation and whether it is supported.",
 }
+# `import` is no name for a module.
+MODULES = {"import": "importing"}
 
 
 class Commands(click.Group):
@@ -36,7 +42,9 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command = importlib.import_module(f"graphstead.cli.{cmd_name}").command
+        command = importlib.import_module(
+            f"graphstead.cli.{MODULES.get(cmd_name, cmd_name)}"
+        ).command
         assert isinstance(command, click.Command)
         return command
 

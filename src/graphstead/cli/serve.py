@@ -15,6 +15,7 @@ from graphstead.cli.options import config_option, setting_option
 from graphstead.cli.ports import bind
 from graphstead.cli.project import open_project
 from graphstead.cli.supervise import supervise
+from graphstead.http_rules import mount_prefix
 from graphstead.settings import environment
 
 __all__ = ["command"]
@@ -43,7 +44,7 @@ def command(config: Path, **flags: Any) -> None:
     project, settings = open_project(config, flags)
     bind(settings.host, settings.port).close()
     os.environ.update(environment(settings))
-    url = server_url(settings.host, settings.port)
+    url = server_url(settings.host, settings.port) + mount_prefix(settings, project)
 
     def greet() -> None:
         click.echo(greeting(url, settings, list(project.graphs)))

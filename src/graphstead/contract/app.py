@@ -1,12 +1,13 @@
 """Assemble the contract layers around the handlers, or refuse to start with every fault listed.
 
-Outermost first: edge, CORS, errors, docs, routing, authentication, request, response, lifespan,
-handlers.
+Outermost first: edge, CORS, errors, docs, routing, authentication, WebSockets, request, response,
+lifespan, handlers. A project's own application brings middleware, and routes that win over the
+contract's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import Any, Literal, TypeAlias
@@ -22,9 +23,17 @@ from starlette.types import ASGIApp
 from graphstead.contract.auth import Authenticate, AuthMiddleware
 from graphstead.contract.bound import ContractASGIApp
 from graphstead.contract.compile import compile_contract
-from graphstead.contract.docs import DocsMiddleware
+from graphstead.contract.custom import (
+    CustomApp,
+    CustomFork,
+    CustomMatch,
+    CustomUser,
+    customized,
+)
+from graphstead.contract.docs import BareHealthMiddleware, DocsMiddleware
 from graphstead.contract.events import EventContract
 from graphstead.contract.exchange import Drain
+from graphstead.contract.merged import merged
 from graphstead.contract.middleware import (
     ContractCors,
     CorsPolicy,
@@ -34,6 +43,7 @@ from graphstead.contract.middleware import (
     answer_problem,
     answer_unexpected,
 )
+from graphstead.contract.pages import PagesMiddleware
 from graphstead.contract.request import DEFAULT_MAX_BODY_BYTES, CompiledRequestMiddleware
 from graphstead.contract.resolve import HandlerResolver
 from graphstead.contract.response import (
@@ -44,11 +54,14 @@ from graphstead.contract.response import (
 from graphstead.contract.route import FastRoutingMiddleware
 from graphstead.contract.schemas import LateSchemas, schemas_for
 from graphstead.contract.specification import Contract31
+from graphstead.contract.switches import switched_off
+from graphstead.contract.websocket import WebSocketMiddleware
 from graphstead.problems import Problem, StartupError
 
-__all__ = ["ContractMiddleware", "Lifespan", "build_app"]
+__all__ = ["ContractMiddleware", "CustomApp", "Lifespan", "build_app"]
 
 Lifespan: TypeAlias = Callable[[Any], AbstractAsyncContextManager[Any]]
+Layer: TypeAlias = Callable[..., ASGIApp]
 
 
 class ContractMiddleware(ConnexionMiddleware):  # type: ignore[misc]
@@ -76,12 +89,15 @@ def build_app(
     cors: CorsPolicy | None = None,
     drain: Drain | None = None,
     base_path: str = "",
+    custom: CustomApp | None = None,
+    disabled: Collection[str] = (),
     handlers_package: str = "graphstead.handlers",
 ) -> ContractMiddleware:
     """Return the ASGI application that serves a bundled document with the handlers of a package.
 
     ``engine`` is handed to every handler that names it. ``drain`` is set by the server when it
-    starts to shut down. Raises StartupError with every disagreement between both sides.
+    starts to shut down. Everything lies below ``base_path``; parts in ``disabled`` are not served
+    (see ``switches``). Raises StartupError with every disagreement between both sides.
     """
     strict = response_validation == "strict"
     answers = schemas_for(close_answers(bundle)) if strict else None
@@ -90,17 +106,28 @@ def build_app(
     faults = resolver.check()
     if faults:
         raise StartupError(faults)
+    served = Contract31(switched_off(bundle, disabled), base_path=base_path)
+    pages = _pages(served.raw, base_path, custom, disabled)
+    judges = [] if response_validation == "off" else [CompiledResponseMiddleware]
     app = ContractMiddleware(
         ContractASGIApp(),
         import_name=__name__,
         lifespan=lifespan,
-        middlewares=_layers(bundle, cors or CorsPolicy(), base_path, response_validation),
+        middlewares=[
+            EdgeMiddleware,
+            partial(ContractCors, policy=cors or CorsPolicy()),
+            ExceptionMiddleware,
+            *_layers(pages, custom, authenticate, cors or CorsPolicy()),
+            CompiledRequestMiddleware,
+            *judges,
+            LifespanMiddleware,
+        ],
         resolver=resolver,
     )
     _answer_errors(app)
     app.add_contract(
-        Contract31(bundle, base_path=base_path),
-        compiled=contract.operations,
+        served,
+        compiled={name: contract.operations[name] for name in served.operation_ids},
         engine=engine,
         drain=drain,
         authenticate=authenticate,
@@ -114,19 +141,40 @@ def build_app(
 
 
 def _layers(
-    bundle: Mapping[str, Any], cors: CorsPolicy, base_path: str, mode: ResponseValidation
-) -> list[Callable[..., ASGIApp]]:
-    judges = [] if mode == "off" else [CompiledResponseMiddleware]
+    pages: list[Layer],
+    custom: CustomApp | None,
+    authenticate: Authenticate | None,
+    cors: CorsPolicy,
+) -> list[Layer]:
+    """Return what finds out where a request goes and who sent it.
+
+    Around a project's own application there are errors twice: what its middleware raises is
+    answered outside of it, what the contract raises inside, so that it sees answers alone.
+    """
+    routed = [FastRoutingMiddleware, AuthMiddleware]
+    sockets = partial(WebSocketMiddleware, policy=cors)
+    if custom is None:
+        return [*pages, *routed, sockets]
+    match = partial(CustomMatch, custom=custom, authenticate=authenticate)
+    fork = partial(CustomFork, custom=custom)
+    theirs = [customized(custom), ExceptionMiddleware]
+    if custom.auth_first:
+        return [match, *routed, CustomUser, *theirs, *pages, sockets, fork]
+    return [*theirs, match, *pages, *routed, sockets, fork]
+
+
+def _pages(
+    document: Mapping[str, Any],
+    base_path: str,
+    custom: CustomApp | None,
+    disabled: Collection[str],
+) -> list[Layer]:
+    if "meta" in disabled:
+        return [partial(BareHealthMiddleware, base_path=base_path)]
+    shown = document if custom is None else merged(document, custom.app)
     return [
-        EdgeMiddleware,
-        partial(ContractCors, policy=cors),
-        ExceptionMiddleware,
-        partial(DocsMiddleware, document=bundle, base_path=base_path),
-        FastRoutingMiddleware,
-        AuthMiddleware,
-        CompiledRequestMiddleware,
-        *judges,
-        LifespanMiddleware,
+        partial(DocsMiddleware, document=shown, base_path=base_path),
+        partial(PagesMiddleware, document=document, base_path=base_path),
     ]
 
 

@@ -11,15 +11,18 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from graphstead.contract.json_rpc import BY_STATUS as JSON_RPC_BY_STATUS
+from graphstead.contract.json_rpc import MARK as JSON_RPC
 from graphstead.contract.members import Members, compile_members
 from graphstead.contract.parameters import Parameter, compile_parameter
 from graphstead.contract.schemas import LateSchemas, Schemas, Validator, schemas_for
 from graphstead.contract.specification import Place, PlacedOperation, placed_operations
 from graphstead.problems import StartupError
 
-__all__ = ["Body", "Content", "Contract", "Operation", "compile_contract"]
+__all__ = ["Body", "Content", "Contract", "Operation", "WebSocketFrames", "compile_contract"]
 
 EVENT_STREAM = "text/event-stream"
+COMMAND = "command"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,17 @@ class Response:
 
 
 @dataclass(frozen=True, slots=True)
+class WebSocketFrames:
+    """What a WebSocket carries: the schema of what the server sends.
+
+    `events` is the operation that declares the events among it, where there are any.
+    """
+
+    server: Validator
+    events: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Operation:
     """Everything the layers need to know about one operation."""
 
@@ -70,6 +84,10 @@ class Operation:
     responses: Mapping[str, Response]
     filled_status: Mapping[str, int] = field(default_factory=dict)
     empty_status: int | None = None
+    json_rpc: bool = False
+    rpc_by_status: bool = False
+    websocket: WebSocketFrames | None = None
+    refused_as_command: bool = False
 
     @property
     def planned(self) -> bool:
@@ -131,6 +149,7 @@ def _compile_operation(placed: PlacedOperation, schemas: Schemas, answers: Schem
     )
     _check_arguments(where, placed.path, parameters)
     responses = dict(_responses(placed.place, answers))
+    faults = _form_of_faults(where, value)
     return Operation(
         operation_id=operation_id,
         method=placed.method.upper(),
@@ -143,7 +162,29 @@ def _compile_operation(placed: PlacedOperation, schemas: Schemas, answers: Schem
         responses=MappingProxyType(responses),
         filled_status=_filled_status(responses),
         empty_status=_empty_status(responses),
+        json_rpc=faults == JSON_RPC,
+        rpc_by_status=faults == JSON_RPC_BY_STATUS,
+        websocket=_websocket(placed.place, answers),
+        refused_as_command=faults == COMMAND,
     )
+
+
+def _websocket(place: Place, answers: Schemas) -> WebSocketFrames | None:
+    frames = place.get("x-websocket")
+    if frames is None:
+        return None
+    return WebSocketFrames(
+        server=answers.at(frames.schema("serverFrame").pointer),
+        events=frames.value.get("events"),
+    )
+
+
+def _form_of_faults(where: str, operation: Mapping[str, Any]) -> str | None:
+    """Return in which form the contract's refusals are told; None means the usual one."""
+    form: str | None = operation.get("x-graphstead-faults")
+    if form not in (None, JSON_RPC, JSON_RPC_BY_STATUS, COMMAND):
+        raise StartupError([f"{where}: x-graphstead-faults may not be {form!r}"])
+    return form
 
 
 def _check_arguments(where: str, path: str, parameters: tuple[Parameter, ...]) -> None:

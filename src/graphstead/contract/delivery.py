@@ -15,6 +15,7 @@ from starlette.types import Send
 
 from graphstead.contract.answers import EventStream, KeepAliveJson
 from graphstead.contract.exchange import Drain, Exchange
+from graphstead.figures import FIGURES
 from graphstead.problems import Problem
 
 __all__ = ["CheckFrames", "send_bytes", "send_events", "send_slow_json", "wire_headers"]
@@ -98,9 +99,11 @@ async def send_events(
         return
     endings = _Endings(exchange, drain)
     pump = asyncio.create_task(_pump(send, stream.frames, check, exchange))
+    FIGURES.raise_level("graphstead_open_streams", 1)
     try:
         await asyncio.wait({pump, *endings.tasks}, return_when=asyncio.FIRST_COMPLETED)
     finally:
+        FIGURES.raise_level("graphstead_open_streams", -1)
         left = endings.client_left
         await endings.close(pump)
     if not left:

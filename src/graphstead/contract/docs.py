@@ -15,8 +15,9 @@ import orjson
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from graphstead.contract.load import Document
+from graphstead.contract.switches import HEALTH_PATH
 
-__all__ = ["DocsMiddleware"]
+__all__ = ["BareHealthMiddleware", "DocsMiddleware", "StaticFile"]
 
 ASSETS = {
     "swagger-ui-bundle.js": "text/javascript; charset=utf-8",
@@ -45,8 +46,8 @@ PAGE = """<!doctype html>
 """
 
 
-class _File:
-    """Bytes that are ready to go, with their tag."""
+class StaticFile:
+    """Bytes that are ready to go, with their entity tag."""
 
     def __init__(
         self, content: bytes, media_type: str, cache: str, *extra: tuple[str, str]
@@ -90,15 +91,15 @@ class DocsMiddleware:
         self.app = app
         self._base_path = base_path
         self._prefix = f"{base_path}/docs/assets/"
-        self._assets: dict[str, _File] = {}
-        page = _File(
+        self._assets: dict[str, StaticFile] = {}
+        page = StaticFile(
             _page(document, base_path),
             "text/html; charset=utf-8",
             "no-cache",
             ("content-security-policy", POLICY),
         )
         self._pages = {
-            f"{base_path}/openapi.json": _File(
+            f"{base_path}/openapi.json": StaticFile(
                 orjson.dumps(_served(document, base_path)), "application/json", "no-cache"
             ),
             f"{base_path}/docs": page,
@@ -113,7 +114,7 @@ class DocsMiddleware:
         else:
             await found.send(scope, send)
 
-    def _find(self, scope: Scope) -> _File | None:
+    def _find(self, scope: Scope) -> StaticFile | None:
         path: str = scope["path"]
         root: str = scope.get("root_path", "")
         if root and path.startswith(root):
@@ -124,13 +125,30 @@ class DocsMiddleware:
             return self._asset(path[len(self._prefix) :])
         return self._pages.get(path)
 
-    def _asset(self, name: str) -> _File | None:
+    def _asset(self, name: str) -> StaticFile | None:
         if name not in ASSETS:
             return None
         if name not in self._assets:
             content = files("graphstead.contract").joinpath("docs_assets", name).read_bytes()
-            self._assets[name] = _File(content, ASSETS[name], "public, max-age=86400")
+            self._assets[name] = StaticFile(content, ASSETS[name], "public, max-age=86400")
         return self._assets[name]
+
+
+class BareHealthMiddleware:
+    """Answer ``/ok`` alone, by bytes: for a server that shall tell nothing of itself."""
+
+    def __init__(self, app: ASGIApp, base_path: str = "") -> None:
+        self.app = app
+        self._paths = frozenset({HEALTH_PATH, base_path + HEALTH_PATH})
+        self._alive = StaticFile(b'{"ok":true}', "application/json", "no-store")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Look for the exact path."""
+        asked = scope["type"] == "http" and scope["path"] in self._paths
+        if asked and scope["method"] in ("GET", "HEAD"):
+            await self._alive.send(scope, send)
+        else:
+            await self.app(scope, receive, send)
 
 
 def _served(document: Mapping[str, Any], base_path: str) -> Document:

@@ -71,6 +71,8 @@ class Exchange:
     """The state of one request: its id, its operation, its caller, what was decoded."""
 
     __slots__ = (
+        "_path",
+        "_scheme",
         "arguments",
         "caller",
         "disconnected",
@@ -80,9 +82,13 @@ class Exchange:
         "request_id",
     )
 
-    def __init__(self, request_id: str, headers: Headers = ()) -> None:
+    def __init__(
+        self, request_id: str, headers: Headers = (), *, scheme: str = "http", path: str = "/"
+    ) -> None:
         self.request_id = request_id
         self.headers = headers
+        self._scheme = scheme
+        self._path = path
         self.operation: Operation | None = None
         self.caller: Caller = ANONYMOUS
         self.arguments: dict[str, Any] = {}
@@ -94,6 +100,14 @@ class Exchange:
         """Return the Idempotency-Key of an operation that declares it."""
         key: str | None = self.arguments.get("idempotency_key")
         return key
+
+    @property
+    def base_url(self) -> str:
+        """Return this server as the client addressed it: scheme, host, and any prefix of paths."""
+        host = next((v.decode("latin-1") for k, v in self.headers if k == b"host"), "localhost")
+        segments = self._path.split("/")
+        own = len(segments) - 1 if self.operation is None else self.operation.path.count("/")
+        return f"{self._scheme}://{host}{'/'.join(segments[: len(segments) - own])}"
 
     @property
     def asked(self) -> Exchange:

@@ -18,7 +18,7 @@ import yaml
 
 from graphstead.problems import StartupError
 
-__all__ = ["BUNDLE_NAME", "Document", "bundle", "packaged", "read_yaml", "render"]
+__all__ = ["BUNDLE_NAME", "Document", "bundle", "packaged", "read_text", "read_yaml", "render"]
 
 Document: TypeAlias = dict[str, Any]
 
@@ -91,14 +91,19 @@ _SpecLoader.add_implicit_resolver(
 
 def read_yaml(path: Path) -> Document:
     """Read one spec file. Raises StartupError naming file and line when it is not sound."""
+    return read_text(path.read_bytes(), str(path))
+
+
+def read_text(text: str | bytes, name: str) -> Document:
+    """Read a mapping written in the YAML of spec files; `name` is where it came from."""
     try:
-        loaded = yaml.load(path.read_bytes(), Loader=_SpecLoader)
+        loaded = yaml.load(text, Loader=_SpecLoader)
     except yaml.YAMLError as error:
-        raise StartupError([f"{path}: {error}"]) from error
+        raise StartupError([f"{name}: {error}"]) from error
     if loaded is None:
         return {}
     if not isinstance(loaded, dict):
-        raise StartupError([f"{path}: the top level must be a mapping"])
+        raise StartupError([f"{name}: the top level must be a mapping"])
     return loaded
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+import re
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
+import structlog
 import uuid_utils
 from connexion.exceptions import ProblemException
 from connexion.lifecycle import ConnexionRequest, ConnexionResponse
@@ -18,7 +21,9 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from graphstead.contract.exchange import KEY, Exchange, exchange_of
-from graphstead.problems import Problem, ServerError
+from graphstead.contract.json_rpc import rpc_fault
+from graphstead.figures import FIGURES
+from graphstead.problems import Problem, ServerError, Unprocessable
 
 __all__ = [
     "EXPOSED_HEADERS",
@@ -30,6 +35,7 @@ __all__ = [
     "answer_http_exception",
     "answer_problem",
     "answer_unexpected",
+    "log_unexpected",
 ]
 
 log = logging.getLogger("graphstead.contract")
@@ -46,6 +52,9 @@ EXPOSED_HEADERS = (
     "Graphstead-Ignored",
     "Retry-After",
 )
+METHODS = frozenset(ALL_METHODS)
+# As nginx counts clients that left before their answer.
+LEFT_EARLY = 499
 PHRASES = {404: "Not Found", 405: "Method Not Allowed"}
 
 
@@ -65,6 +74,12 @@ class CorsPolicy:
     expose_headers: Sequence[str] = EXPOSED_HEADERS
     max_age_s: int = 600
 
+    def admits(self, origin: str) -> bool:
+        """Tell whether pages of this origin may call."""
+        pattern = self.allow_origin_regex
+        by_pattern = pattern is not None and re.fullmatch(pattern, origin) is not None
+        return "*" in self.allow_origins or origin in self.allow_origins or by_pattern
+
 
 class EdgeMiddleware:
     """The outermost layer: gives the request its id and keeps every fault from leaking out."""
@@ -77,17 +92,19 @@ class EdgeMiddleware:
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
-        exchange = Exchange(_request_id(scope), scope["headers"])
+        scheme, path = scope.get("scheme", "http"), scope["path"]
+        exchange = Exchange(_request_id(scope), scope["headers"], scheme=scheme, path=path)
         scope["extensions"] = {**(scope.get("extensions") or {}), KEY: exchange}
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        started = False
+        structlog.contextvars.bind_contextvars(request_id=exchange.request_id)
+        started_s, status = time.perf_counter(), 0
 
         async def send_with_id(message: Message) -> None:
-            nonlocal started
+            nonlocal status
             if message["type"] == "http.response.start":
-                started = True
+                status = message["status"]
                 message["headers"] = [*message.get("headers", ()), *_edge_headers(exchange)]
             await send(message)
 
@@ -96,9 +113,18 @@ class EdgeMiddleware:
         except ClientLeft:
             log.debug("client left early", extra={"request_id": exchange.request_id})
         except Exception as error:
-            _log_unexpected(exchange, error.__cause__ or error)
-            if not started:
+            log_unexpected(exchange, error.__cause__ or error)
+            if not status:
                 await _send_problem(ServerError(), exchange, send_with_id)
+        finally:
+            _count(scope["method"], exchange, status, time.perf_counter() - started_s)
+
+
+def _count(method: str, exchange: Exchange, status: int, took_s: float) -> None:
+    """Count an answer under its path's template; names that clients make up become one."""
+    path = exchange.operation.path if exchange.operation else ""
+    method = method if method in METHODS else "other"
+    FIGURES.answered(method, path, str(status or LEFT_EARLY), took_s * 1000)
 
 
 def _request_id(scope: Scope) -> str:
@@ -117,7 +143,8 @@ def _edge_headers(exchange: Exchange) -> list[tuple[bytes, bytes]]:
     return headers
 
 
-def _log_unexpected(exchange: Exchange, error: BaseException) -> None:
+def log_unexpected(exchange: Exchange, error: BaseException) -> None:
+    """Log a fault with its traceback and the request that met it."""
     operation = exchange.operation.operation_id if exchange.operation else None
     log.error(
         "request %s failed: %r",
@@ -190,7 +217,10 @@ def _answer(request: ConnexionRequest, problem: Problem) -> ConnexionResponse:
 
 
 async def answer_problem(request: ConnexionRequest, problem: Problem) -> ConnexionResponse:
-    """Answer an error of our own tree."""
+    """Answer an error of our own tree, as JSON-RPC does where the operation says so."""
+    operation = exchange_of(request.scope).operation
+    if operation is not None and operation.rpc_by_status and isinstance(problem, Unprocessable):
+        problem = rpc_fault(problem)
     if problem.status >= 500 and problem.status != 501:
         exchange = exchange_of(request.scope)
         log.error(
@@ -222,7 +252,7 @@ async def answer_unexpected(request: ConnexionRequest, error: Exception) -> Conn
     """Answer a fault of this server; what happened goes to the log, never to the client."""
     if isinstance(error, ClientLeft):
         raise error
-    _log_unexpected(exchange_of(request.scope), error)
+    log_unexpected(exchange_of(request.scope), error)
     return _answer(request, ServerError())
 
 

@@ -19,12 +19,15 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from graphstead.contract.compile import Body, Content, Operation
 from graphstead.contract.exchange import Disconnected, Exchange
+from graphstead.contract.json_rpc import rpc_refusal
 from graphstead.contract.members import Unknown
 from graphstead.contract.middleware import ClientLeft
 from graphstead.contract.parameters import Parameter, parse_query
 from graphstead.contract.schemas import MAX_ERRORS
 from graphstead.problems import (
+    CommandUnreadable,
     FieldError,
+    InvalidJson,
     PayloadTooLarge,
     Unprocessable,
     UnsupportedMediaType,
@@ -58,6 +61,7 @@ class CompiledRequestAPI(RoutedAPI):  # type: ignore[misc]
         next_app = self.next_app
         read = parameter_reader(compiled, self.reject_unknown)
         body, limit, reject = compiled.body, self.max_body_bytes, self.reject_unknown
+        take = _taker(compiled)
 
         async def decode(scope: Scope, receive: Receive, send: Send) -> None:
             exchange: Exchange = scope["extensions"]["contract"]
@@ -65,7 +69,7 @@ class CompiledRequestAPI(RoutedAPI):  # type: ignore[misc]
             if body is not None:
                 content = _content_of(body, scope["headers"])
                 raw = await _read(receive, scope["headers"], limit)
-                exchange.arguments["body"] = _decode(body, content, raw, exchange, reject)
+                exchange.arguments["body"] = take(body, content, raw, exchange, reject)
             exchange.disconnected = Disconnected(receive)
             await next_app(scope, receive, send)
 
@@ -261,6 +265,31 @@ def _decode(body: Body, content: Content, raw: bytes, exchange: Exchange, reject
     return value
 
 
+def _taker(operation: Operation) -> Callable[..., Any]:
+    """Return what decodes the body, and refuses it in the envelope that its clients read."""
+    if operation.json_rpc:
+        return _decode_rpc
+    return _decode_command if operation.refused_as_command else _decode
+
+
+def _decode_command(
+    body: Body, content: Content, raw: bytes, exchange: Exchange, reject: bool
+) -> Any:
+    """Decode a body; a refusal is told as the event protocol tells it."""
+    try:
+        return _decode(body, content, raw, exchange, reject)
+    except Unprocessable as refused:
+        raise CommandUnreadable(refused.detail) from refused
+
+
+def _decode_rpc(body: Body, content: Content, raw: bytes, exchange: Exchange, reject: bool) -> Any:
+    """The same for a JSON-RPC request. Raises RpcRefused, which its clients can read."""
+    try:
+        return _decode(body, content, raw, exchange, reject)
+    except Unprocessable as refused:
+        raise rpc_refusal(refused, raw) from refused
+
+
 def _report(unknown: list[Unknown], exchange: Exchange, reject: bool) -> None:
     if reject:
         raise refusal([{"loc": f"body.{item.path}", "msg": _undeclared(item)} for item in unknown])
@@ -285,20 +314,24 @@ def _safe(name: str) -> str:
 def parse_json(raw: bytes) -> Any:
     """Parse JSON that can be stored and sent again.
 
-    Raises Unprocessable for broken JSON or UTF-8, NaN, NUL, more than 200 levels, integers
+    Raises InvalidJson for broken JSON or UTF-8, NaN, NUL, more than 200 levels, integers
     outside 64 bits. Every exact check is run only when a scan of the bytes makes it necessary.
     """
     try:
         value = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
-        raise refusal([{"loc": "body", "msg": f"is not valid JSON: {error}"}]) from error
+        raise _no_json(f"is not valid JSON: {error}") from error
     if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and _deeper_than(value, MAX_DEPTH):
-        raise refusal([{"loc": "body", "msg": f"is nested deeper than {MAX_DEPTH} levels"}])
+        raise _no_json(f"is nested deeper than {MAX_DEPTH} levels")
     if LONG_NUMBER in raw.translate(DIGITS_ONLY):
         _check_integers(raw)
     if b"\\u0000" in raw and _has_nul(value):
-        raise refusal([{"loc": "body", "msg": "NUL characters (\\u0000) are not allowed"}])
+        raise _no_json("NUL characters (\\u0000) are not allowed")
     return value
+
+
+def _no_json(fault: str) -> InvalidJson:
+    return InvalidJson(f"body: {fault}", errors=[{"loc": "body", "msg": fault}])
 
 
 def _deeper_than(value: Any, limit: int) -> bool:
@@ -319,7 +352,7 @@ def _check_integers(raw: bytes) -> None:
 
 def _sized_int(text: str) -> int:
     if len(text) > 20 or not -(2**63) <= int(text) < 2**64:
-        raise refusal([{"loc": "body", "msg": f"{text[:24]} does not fit into 64 bits"}])
+        raise _no_json(f"{text[:24]} does not fit into 64 bits")
     return int(text)
 
 

@@ -20,8 +20,19 @@ from graphstead.problems import NotImplementedYet
 
 __all__ = ["INJECTED", "SERVED_HERE", "HandlerResolver", "module_name"]
 
-INJECTED = frozenset({"asked", "body", "caller", "disconnected", "engine", "request_id"})
-SERVED_HERE = frozenset({"/docs", "/openapi.json"})
+INJECTED = frozenset({"asked", "body", "caller", "disconnected", "engine", "request_id", "socket"})
+SERVED_HERE = frozenset(
+    {
+        "/docs",
+        "/docs/{tag}/{page}",
+        "/llms-full.txt",
+        "/llms.txt",
+        "/openapi.json",
+        "/skills/{skill}",
+        "/skills/{skill}/{file}",
+        "/skills/{skill}/{folder}/{file}",
+    }
+)
 
 
 def module_name(tag: str) -> str:
@@ -120,6 +131,8 @@ def _check_signature(
     known = {parameter.argument for parameter in operation.parameters} | INJECTED
     if operation.body is None:
         known -= {"body"}
+    if operation.websocket is None:
+        known -= {"socket"}
     taken = inspect.signature(handler).parameters
     for name, parameter in taken.items():
         if parameter.kind is not inspect.Parameter.KEYWORD_ONLY:

@@ -17,9 +17,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from graphstead.contract.compile import Operation
 from graphstead.problems import MethodNotAllowed
 
-__all__ = ["FastRoutingMiddleware", "RouteTable"]
+__all__ = ["CUSTOM", "FastRoutingMiddleware", "RouteTable", "route_path"]
 
 Methods: TypeAlias = dict[str, Operation]
+
+# Marks a request for a route of the project's own in `scope["extensions"]`.
+CUSTOM = "graphstead.custom"
+# Load balancers ask here, whatever the prefix is.
+ALSO_AT_ROOT = frozenset({"/", "/ok", "/metrics"})
+PLACES = frozenset({b"location", b"content-location"})
 
 
 class Match(NamedTuple):
@@ -45,10 +51,18 @@ class RouteTable:
             table = templated if "{" in operation.path else self._static
             methods = table.setdefault(base_path + operation.path, {})
             methods[operation.method] = operation
+            if base_path:
+                self._add_to_root(operation, base_path)
         for methods in (*self._static.values(), *templated.values()):
             if "GET" in methods:
                 methods.setdefault("HEAD", methods["GET"])
         self._templates = _combine(templated)
+
+    def _add_to_root(self, operation: Operation, base_path: str) -> None:
+        if operation.path in ALSO_AT_ROOT:
+            self._static.setdefault(operation.path, {})[operation.method] = operation
+        if operation.path == "/":
+            self._static.setdefault(base_path, {})[operation.method] = operation
 
     def find(self, path: str) -> Match | None:
         """Return the methods of a path and its template values; None for an unknown path."""
@@ -115,11 +129,12 @@ class FastRoutingMiddleware(SpecMiddleware):  # type: ignore[misc]
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        path = _route_path(scope)
-        match = self._table.find(path)
+        path = route_path(scope, self._base_path)
         extensions = scope["extensions"]
+        theirs = CUSTOM in extensions
+        match = None if theirs else self._table.find(path)
         if match is None:
-            if self._without_slash(path):
+            if not theirs and self._without_slash(path):
                 await _redirect(scope, send)
                 return
             extensions[ROUTING_CONTEXT] = {"api_base_path": None, "operation_id": None}
@@ -127,7 +142,7 @@ class FastRoutingMiddleware(SpecMiddleware):  # type: ignore[misc]
             return
         method = scope["method"]
         operation = match.methods.get(method)
-        if operation is None:
+        if operation is None or operation.websocket is not None:
             raise MethodNotAllowed(", ".join(sorted(match.methods)))
         extensions["contract"].operation = operation
         extensions[ROUTING_CONTEXT] = {
@@ -135,6 +150,8 @@ class FastRoutingMiddleware(SpecMiddleware):  # type: ignore[misc]
             "operation_id": operation.operation_id,
         }
         scope["path_params"] = match.path_params
+        if self._base_path:
+            send = _below(self._base_path, send)
         await self.app(scope, receive, _without_body(send) if method == "HEAD" else send)
 
     def _without_slash(self, path: str) -> bool:
@@ -142,12 +159,34 @@ class FastRoutingMiddleware(SpecMiddleware):  # type: ignore[misc]
         return path.endswith("/") and bool(shorter) and self._table.find(shorter) is not None
 
 
-def _route_path(scope: Scope) -> str:
+def route_path(scope: Scope, base_path: str) -> str:
+    """Return the path to look for.
+
+    The SDKs append a `Location` to the address they were given, which has the prefix already:
+    what comes with the prefix twice is what was meant with it once.
+    """
     path: str = scope["path"]
     root: str = scope.get("root_path", "")
     if root and path.startswith(root):
-        return path[len(root) :] or "/"
+        path = path[len(root) :] or "/"
+    if base_path and path.startswith(f"{base_path}{base_path}/"):
+        return path[len(base_path) :]
     return path
+
+
+def _below(base_path: str, send: Send) -> Send:
+    """Put the prefix before the places that an answer names."""
+    prefix = base_path.encode()
+
+    async def placed(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [
+                (name, prefix + value if name in PLACES and value[:1] == b"/" else value)
+                for name, value in message.get("headers", ())
+            ]
+        await send(message)
+
+    return placed
 
 
 async def _redirect(scope: Scope, send: Send) -> None:

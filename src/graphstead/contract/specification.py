@@ -117,7 +117,7 @@ class Contract31(OpenAPISpecification):  # type: ignore[misc]
     operation_cls = ContractOperation
 
     def __init__(self, document: Mapping[str, Any], *, base_path: str = "") -> None:
-        self._raw_spec = document
+        self._raw_spec: Mapping[str, Any] = document
         self._base_uri = ""
         self._base_path = base_path.rstrip("/")
         self._spec = {
@@ -134,6 +134,16 @@ class Contract31(OpenAPISpecification):  # type: ignore[misc]
     @base_path.setter
     def base_path(self, base_path: str) -> None:
         self._base_path = base_path.rstrip("/")
+
+    @property
+    def raw(self) -> Mapping[str, Any]:
+        """Return the document as it was bundled."""
+        return self._raw_spec
+
+    @property
+    def operation_ids(self) -> list[str]:
+        """Return the ids of all operations in document order."""
+        return [placed.place.value["operationId"] for placed in placed_operations(self._raw_spec)]
 
     def get_path_params(self, path: str) -> list[Any]:
         """Return nothing: the parameters of a path were merged into its operations."""

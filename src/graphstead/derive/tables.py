@@ -6,11 +6,12 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from graphstead.derive.catalogue import METHODS
+from graphstead.figures import FAMILIES
 from graphstead.settings import Setting, settings_table
 
-__all__ = ["between", "settings_page", "support_table"]
+__all__ = ["between", "metrics_table", "settings_page", "support_table"]
 
-METHODS = ("get", "post", "put", "patch", "delete")
 BEGIN, END = "<!-- derived: {name} -->", "<!-- /derived: {name} -->"
 
 
@@ -39,6 +40,15 @@ def _operations(document: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
             if operation := item.get(method):
                 support = operation.get("x-graphstead-support", "full")
                 yield operation["tags"][0], f"{method.upper()} {path}", support
+
+
+def metrics_table() -> str:
+    """Return a Markdown table of every metric."""
+    rows = ["| metric | kind | labels | what it tells |", "|---|---|---|---|"]
+    for family in FAMILIES.values():
+        labels = ", ".join(f"`{label}`" for label in family.labels) or "none"
+        rows.append(f"| `{family.name}` | {family.kind} | {labels} | {family.help} |")
+    return "\n".join(rows)
 
 
 def settings_page() -> str:

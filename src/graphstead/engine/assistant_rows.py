@@ -13,7 +13,6 @@ from graphstead.problems import AssistantNotFound, Conflict, NotFound
 from graphstead.storage.base import Tx
 from graphstead.storage.rows import AssistantRow, Json, Page, ThreadFilter
 
-AT_ONCE = 1_000
 UNTITLED = "Untitled"
 
 
@@ -113,12 +112,12 @@ def delete(tx: Tx, assistant_id: str) -> None:
     tx.crons.delete_of_assistant(assistant_id)
 
 
-def stop_runs(tx: Tx, assistant_id: str, clock: Clock) -> None:
-    """Interrupt what the assistant still has pending or running."""
-    live = tx.runs.by_status(("pending", "running"), AT_ONCE)
-    for run in sorted(live, key=lambda run: run.thread_id):
-        if run.assistant_id == assistant_id:
-            transitions.ask_to_stop(tx, run, "interrupt", clock)
+def stop_runs(tx: Tx, assistant_id: str, clock: Clock, limit: int) -> int:
+    """Interrupt up to `limit` runs the assistant has pending or running; returns how many."""
+    runs = tx.runs.unstopped(assistant_id, limit)
+    for run in sorted(runs, key=lambda run: run.thread_id):
+        transitions.ask_to_stop(tx, run, "interrupt", clock)
+    return len(runs)
 
 
 def delete_threads(tx: Tx, assistant_id: str, clock: Clock, limit: int) -> int:

@@ -19,6 +19,7 @@ from graphstead.storage.base import Storage, Tx
 from graphstead.storage.rows import AssistantFilter, AssistantRow, Json
 
 THREADS_AT_ONCE = 100
+RUNS_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,15 +125,18 @@ class Assistants:
 
         Raises AssistantNotFound.
         """
-        resolved, clock = self.resolve(assistant_id), self._clock
-
-        def remove(tx: Tx) -> None:
-            assistant_rows.delete(tx, resolved)
-            assistant_rows.stop_runs(tx, resolved, clock)
-
-        await self._storage.write(remove)
+        resolved = self.resolve(assistant_id)
+        await self._storage.write(lambda tx: assistant_rows.delete(tx, resolved))
+        while await self._stop_runs(resolved) == RUNS_AT_ONCE:
+            continue
         while with_threads and await self._delete_threads(resolved) == THREADS_AT_ONCE:
             continue
+
+    async def _stop_runs(self, assistant_id: str) -> int:
+        clock = self._clock
+        return await self._storage.write(
+            lambda tx: assistant_rows.stop_runs(tx, assistant_id, clock, RUNS_AT_ONCE)
+        )
 
     async def _delete_threads(self, assistant_id: str) -> int:
         clock = self._clock

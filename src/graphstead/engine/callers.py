@@ -23,7 +23,10 @@ class Caller(Protocol):
 
 
 class Asked(Protocol):
-    """A request: who asks, under which id, the key that makes it happen once, its headers."""
+    """A request: who asks, under which id, the key that makes it happen once, its headers.
+
+    `base_url` is this server as the client addressed it, without a slash at the end.
+    """
 
     @property
     def caller(self) -> Caller: ...
@@ -36,6 +39,9 @@ class Asked(Protocol):
 
     @property
     def headers(self) -> Sequence[tuple[bytes, bytes]]: ...
+
+    @property
+    def base_url(self) -> str: ...
 
 
 def user_of(caller: Caller) -> dict[str, Any] | None:

@@ -41,9 +41,9 @@ class Translator:
 
     def _payload(self, mode: str, chunk: Any) -> Any:
         if mode == "checkpoints":
-            return _public_checkpoint(chunk)
+            return public_checkpoint(chunk)
         if mode == "debug" and chunk["type"] == "checkpoint":
-            payload = _public_checkpoint(chunk["payload"])
+            payload = public_checkpoint(chunk["payload"])
             payload["checkpoint"] = checkpoint_of(payload["config"])
             payload["parent_checkpoint"] = checkpoint_of(payload["parent_config"])
             payload["tasks"] = [_with_checkpoint(task) for task in payload["tasks"]]
@@ -71,7 +71,8 @@ class Translator:
         yield "messages/partial", [message_chunk_to_message(whole)]
 
 
-def _public_checkpoint(chunk: Mapping[str, Any]) -> Json:
+def public_checkpoint(chunk: Mapping[str, Any]) -> Json:
+    """Return a checkpoint without what LangGraph keeps in its configs for itself."""
     return {
         **chunk,
         "config": _public_config(chunk["config"]),

@@ -22,7 +22,8 @@ LATER_FIELDS = {
 class Draft:
     """One run as asked for: `thread_id` is None for a stateless run.
 
-    `thread_ttl` is the time to live of a thread that is made for it, `cron_id` the cron it is of.
+    `thread_ttl` is the time to live of a thread that is made for it, `cron_id` the cron it is of,
+    `traceparent` the place of its request in a trace.
     """
 
     run_id: str
@@ -35,6 +36,7 @@ class Draft:
     thread_ttl: Json | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     cron_id: str | None = None
+    traceparent: str | None = None
 
     @property
     def after_s(self) -> float:

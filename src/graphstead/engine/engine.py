@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Protocol
+from collections.abc import Callable, Collection, Mapping
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Protocol
 
+from graphstead import tracing
 from graphstead.engine.assistants import Assistants
 from graphstead.engine.clock import Clock, SystemClock
 from graphstead.engine.crons import Crons
 from graphstead.engine.embedding import Embedder
 from graphstead.engine.graph_store import GraphStore
+from graphstead.engine.metrics import Metrics
+from graphstead.engine.protocol import Protocol as EventProtocol
 from graphstead.engine.run_stops import RunStops
 from graphstead.engine.run_streams import RunStreams
 from graphstead.engine.runs import Runs
@@ -26,8 +33,16 @@ from graphstead.graphs.host import GraphHost
 from graphstead.graphs.load import GraphSet
 from graphstead.graphs.store_config import StoreConfig
 from graphstead.graphs.thread_ttl import ThreadTtl
+from graphstead.graphs.ui import Interfaces, UiConfig
 from graphstead.graphs.webhooks import WebhookRules
 from graphstead.storage.base import Storage
+from graphstead.storage.tallies import SharedTallies
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+if TYPE_CHECKING:
+    from graphstead.engine.a2a import A2A
+    from graphstead.engine.mcp import Mcp, Reference
 
 
 class EngineLimits(WorkerLimits, UpkeepLimits, Protocol):
@@ -41,6 +56,18 @@ class EngineLimits(WorkerLimits, UpkeepLimits, Protocol):
 
     @property
     def webhook_secret(self) -> str | None: ...
+
+    @property
+    def mcp_contract_tools(self) -> bool: ...
+
+    @property
+    def crons_enabled(self) -> bool: ...
+
+    @property
+    def cron_poll_s(self) -> float: ...
+
+    @property
+    def default_a2a_assistant_id(self) -> str | None: ...
 
 
 class Engine:
@@ -57,11 +84,18 @@ class Engine:
         thread_ttl: ThreadTtl | None = None,
         store: StoreConfig | None = None,
         webhooks: WebhookRules | None = None,
+        reference: Reference | None = None,
+        admits: Callable[[str], bool] = lambda origin: True,
+        disabled: Collection[str] = (),
+        interfaces: Interfaces | None = None,
         clock: Clock | None = None,
+        figures_dir: Path | None = None,
+        capabilities: Mapping[str, Any] = NOTHING,
     ) -> None:
         self._storage = storage
         self._settings = settings
         clock = clock or SystemClock()
+        self._clock = clock
         worker_id = clock.new_id() if run_worker else None
         store = store or StoreConfig()
         self._host = GraphHost(graphs)
@@ -76,11 +110,55 @@ class Engine:
         self.runs = Runs(storage, self.assistants, clock, header_rule or HeaderRule(), ttl, rules)
         self.crons = Crons(storage, self.assistants, clock, rules)
         self._sender = Sender(storage, clock, rules, settings.webhook_secret)
-        self._timekeeper = Timekeeper(storage, clock, ttl)
+        self._timekeeper = Timekeeper(storage, clock, ttl, poll_s=settings.cron_poll_s)
         self.streams = RunStreams(storage, self.stops, clock, settings.heartbeat_s)
+        self.protocol = EventProtocol(storage, self.runs, self.stops, settings.heartbeat_s)
         self.threads = Threads(storage, self._host, clock, ttl)
         self.store = Store(self._items)
-        self.system = System(storage)
+        self._reference = reference
+        self._admits = admits
+        self.interfaces = interfaces or Interfaces(Path(), UiConfig())
+        self._tallies = SharedTallies(figures_dir) if figures_dir else None
+        self.metrics = Metrics(storage, self._tallies, clock)
+        self.system = System(storage, capabilities, _flags(settings, disabled))
+
+    @cached_property
+    def a2a(self) -> A2A:
+        """Return assistants as agents; loaded when first asked for, which few servers are."""
+        from graphstead.engine.a2a import A2A
+
+        return A2A(
+            storage=self._storage,
+            assistants=self.assistants,
+            threads=self.threads,
+            runs=self.runs,
+            stops=self.stops,
+            clock=self._clock,
+            heartbeat_s=self._settings.heartbeat_s,
+            default_assistant_id=self._settings.default_a2a_assistant_id,
+        )
+
+    @cached_property
+    def mcp(self) -> Mcp:
+        """Return assistants as tools; loaded when first asked for, too."""
+        from graphstead.engine.mcp import Calls, Mcp
+
+        calls = Calls(
+            storage=self._storage,
+            threads=self.threads,
+            runs=self.runs,
+            stops=self.stops,
+            clock=self._clock,
+            heartbeat_s=self._settings.heartbeat_s,
+        )
+        return Mcp(
+            assistants=self.assistants,
+            threads=self.threads,
+            calls=calls,
+            reference=self._reference,
+            contract_tools=self._settings.mcp_contract_tools,
+            admits=self._admits,
+        )
 
     async def start(self) -> None:
         """Seed the graphs' own assistants, recover what a crash left, start the worker."""
@@ -88,10 +166,13 @@ class Engine:
 
     def _start(self) -> None:
         self.assistants.seed()
+        if self._tallies is not None:
+            self._tallies.start()
         if self._worker is not None:
             self._upkeep.start()
             self._worker.start()
-            self._timekeeper.start()
+            if self._settings.crons_enabled:
+                self._timekeeper.start()
             self._sender.start()
 
     async def stop(self) -> None:
@@ -107,6 +188,17 @@ class Engine:
         self._host.stop()
         self._items.close()
         self._storage.close()
+        if self._tallies is not None:
+            self._tallies.stop()
+        tracing.flush()
+
+
+def _flags(settings: EngineLimits, disabled: Collection[str]) -> Mapping[str, bool]:
+    """Return what `/info` says of parts that a project can switch off."""
+    return {
+        "assistants": "assistants" not in disabled,
+        "crons": settings.crons_enabled and "runs" not in disabled,
+    }
 
 
 def _embedder(graphs: GraphSet, store: StoreConfig) -> Embedder | None:

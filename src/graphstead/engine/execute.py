@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -11,13 +13,16 @@ import orjson
 import structlog
 from langgraph.types import StateSnapshot
 
-from graphstead.engine import transitions, wire
+from graphstead import tracing
+from graphstead.engine import protocol_source, transitions, wire
 from graphstead.engine.checkpoints import Ahead, Saver
 from graphstead.engine.chunks import Translator
 from graphstead.engine.clock import Clock
 from graphstead.engine.inputs import graph_config, graph_context, graph_input
+from graphstead.engine.merging import TRACEPARENT
 from graphstead.engine.snapshots import interrupts_by_task
 from graphstead.engine.transitions import Outcome, StaleRun, ThreadOutcome
+from graphstead.figures import FIGURES
 from graphstead.graphs.load import GraphSet
 from graphstead.storage.base import Storage
 from graphstead.storage.errors import StorageUnavailable
@@ -61,14 +66,16 @@ class Execution:
         self._graphs = graphs
         self._limits = limits
         self._clock = clock
-        self._graph_id = run.kwargs["config"]["configurable"]["graph_id"]
+        self._configurable: Json = run.kwargs["config"]["configurable"]
+        self._graph_id: str = self._configurable["graph_id"]
+        self._began_s = time.perf_counter()
         self._saver = None if run.temporary else _saver(storage, run)
         self._translator = Translator(run.kwargs["stream_mode"])
         self._values: Any = MISSING
         self._interrupts: dict[str, Any] = {}
         self._stop_reason: str | None = None
         self._task: asyncio.Task[None] | None = None
-        self._log = log.bind(run_id=run.run_id, thread_id=run.thread_id, attempt=run.attempt)
+        self._log = log
 
     def start(self, done: Callable[[Execution], None]) -> None:
         """Run as a task of its own and report when it is over."""
@@ -87,11 +94,37 @@ class Execution:
             await asyncio.wait([self._task])
 
     async def _run(self) -> None:
+        """Carry the run out in a span; each line logged meanwhile names it, the graph's too."""
+        run, configurable = self.run_row, self._configurable
+        structlog.contextvars.bind_contextvars(
+            run_id=run.run_id,
+            thread_id=run.thread_id,
+            graph_id=self._graph_id,
+            attempt=run.attempt,
+            request_id=configurable.get("langgraph_request_id"),
+        )
+        with tracing.span(
+            f"run {self._graph_id}",
+            parent=configurable.get(TRACEPARENT),
+            kind="CONSUMER",
+            graphstead__run_id=run.run_id,
+            graphstead__thread_id=run.thread_id,
+            graphstead__assistant_id=run.assistant_id,
+            graphstead__graph_id=self._graph_id,
+            graphstead__attempt=run.attempt,
+        ):
+            if here := tracing.traceparent():
+                configurable[TRACEPARENT] = here  # for the webhook's call
+            await self._run_guarded()
+
+    async def _run_guarded(self) -> None:
         try:
             await self._run_to_the_end()
         except StaleRun:
+            tracing.mark(graphstead__status="taken over")
             self._log.warning("run taken over", gen=self.run_row.gen)
         except asyncio.CancelledError:
+            tracing.mark(graphstead__status="given back")
             await asyncio.shield(self._give_back())
         except Exception:  # the worker's edge: one run must never take the others down
             self._log.exception("run could not be finished")
@@ -118,7 +151,9 @@ class Execution:
         rest = await self._events.take_rest()
         run, clock = self.run_row, self._clock
         await self._storage.write(lambda tx: transitions.finish(tx, run, outcome, rest, clock))
-        self._log.info("run ended", status=verdict.status)
+        self._log.info("run ended", status=outcome.status)
+        tracing.mark(graphstead__status=outcome.status)
+        _count_end(self._graph_id, outcome.status, time.perf_counter() - self._began_s)
 
     def _append(self, tx: Any, rows: Any) -> None:
         transitions.append(tx, self.run_row, rows)
@@ -156,6 +191,7 @@ class Execution:
     async def _failed(self, failure: Exception) -> Verdict:
         error: Json = dict(wire.error_body(failure))
         self._log.warning("run failed", error=error["error"], exc_info=failure)
+        tracing.record(failure)
         await self._events.put("error", orjson.dumps(error))
         return Verdict("error", error)
 
@@ -169,8 +205,9 @@ class Execution:
             config = graph_config(run, graph.name, self._step_limit(graph), resumed=resumed)
             given = None if resumed else graph_input(run.kwargs)
             context = graph_context(run.kwargs["context"], getattr(graph, "context_schema", None))
-            async for name, payload in self._chunks(graph, given, config, context):
-                await self._events.put(name, wire.dumps(payload))
+            with _node_spans(config):
+                async for name, payload in self._chunks(graph, given, config, context):
+                    await self._events.put(name, wire.dumps(payload))
         if self._saver is not None:
             await self._saver.settled()
 
@@ -209,6 +246,10 @@ class Execution:
         }
         if self._saver is not None:
             options["durability"] = kwargs["durability"]
+        if protocol_source.asked_by(kwargs):
+            async for pair in self._protocol_events(graph, given, config, options):
+                yield pair
+            return
         if "events" in kwargs["stream_mode"]:
             async for pair in self._langchain_events(graph, given, config, options):
                 yield pair
@@ -216,6 +257,16 @@ class Execution:
         async for chunk in graph.astream(given, config, **options):
             for pair in self._translate(chunk):
                 yield pair
+
+    async def _protocol_events(
+        self, graph: Any, given: Any, config: Json, options: Json
+    ) -> AsyncIterator[tuple[str, Any]]:
+        """Stream what clients of the event protocol follow."""
+        own = {key: options[key] for key in options if key not in ("stream_mode", "subgraphs")}
+        source = protocol_source.Source()
+        async for namespace, mode, payload in source.events(graph, given, config, own):
+            self._note_values(namespace, mode, payload)
+            yield "|".join((mode, *namespace)), payload
 
     async def _langchain_events(
         self, graph: Any, given: Any, config: Json, options: Json
@@ -231,10 +282,13 @@ class Execution:
 
     def _translate(self, chunk: Any) -> list[tuple[str, Any]]:
         namespace, mode, payload = chunk if len(chunk) == 3 else ((), *chunk)
+        self._note_values(namespace, mode, payload)
+        return list(self._translator.events(namespace, mode, payload))
+
+    def _note_values(self, namespace: Sequence[str], mode: str, payload: Any) -> None:
         if mode == "values" and not namespace:
             self._values = payload
             self._remember_interrupts(payload)
-        return list(self._translator.events(namespace, mode, payload))
 
     def _remember_interrupts(self, values: Any) -> None:
         if isinstance(values, Mapping):
@@ -285,6 +339,29 @@ class Execution:
         except Exception:  # the worker's edge: a graph that cannot be opened still ends its run
             self._log.warning("the state after the run could not be read", exc_info=True)
             return None
+
+
+@contextmanager
+def _node_spans(config: Json) -> Iterator[None]:
+    """Have callbacks make spans of nodes, models and tools, where tracing is on."""
+    if not tracing.is_on():
+        yield
+        return
+    from graphstead.engine.spans import NodeSpans
+
+    spans = NodeSpans()
+    config["callbacks"] = [*(config.get("callbacks") or ()), spans]
+    try:
+        yield
+    finally:
+        spans.close()
+
+
+def _count_end(graph_id: str, status: str, took_s: float) -> None:
+    FIGURES.count("graphstead_runs_ended_total", (graph_id, status))
+    FIGURES.observe("lg_api_run_execution_latency", took_s * 1000)
+    if status == "success":
+        FIGURES.count("lg_api_run_success_counter_total")
 
 
 def _saver(storage: Storage, run: RunRow) -> Saver:

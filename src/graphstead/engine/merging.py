@@ -15,6 +15,7 @@ from graphstead.engine.callers import Caller, user_of
 from graphstead.problems import BadRequest
 from graphstead.storage.rows import AssistantRow, Json, ThreadRow
 
+TRACEPARENT = "__traceparent__"
 RESUMING = "__pregel_resuming"
 RESERVED_METADATA = frozenset({"thread_id", "run_id", "cron_id", "assistant_id"})
 RESERVED_CONFIGURABLE = frozenset(
@@ -48,6 +49,7 @@ class Identity:
     caller: Caller
     headers: Mapping[str, str]
     cron_id: str | None = None
+    traceparent: str | None = None
 
 
 def open_metadata(metadata: Mapping[str, Any]) -> Json:
@@ -133,6 +135,7 @@ def _forced(assistant: AssistantRow, who: Identity) -> Json:
         "assistant_id": assistant.assistant_id,
         "user_id": caller.identity,
         **cron_stamp(who.cron_id),
+        **({TRACEPARENT: who.traceparent} if who.traceparent else {}),
     }
 
 

@@ -19,7 +19,8 @@ def check(body: Mapping[str, Any], rules: WebhookRules) -> None:
     url = body.get("webhook")
     why = rules.refusal(url) if url else None
     if why is not None:
-        detail = f"Webhook host blocked: {why}"
+        blocked = "Webhook refused" if rules.switched_off else "Webhook host blocked"
+        detail = f"{blocked}: {why}"
         raise Unprocessable(detail, errors=[{"loc": "body.webhook", "msg": detail}])
 
 

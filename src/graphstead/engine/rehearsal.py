@@ -8,7 +8,7 @@ changes that belong to them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, cast
 
 from graphstead.storage.base import Doorbells, Storage, Tx
@@ -75,6 +75,9 @@ class Rehearsal:
 
     def vacuum(self, pages: int) -> int:
         return self._storage.vacuum(pages)
+
+    def sizes(self) -> Mapping[str, int]:
+        return self._storage.sizes()
 
     def hold(self, worker_id: str) -> None:
         self._storage.hold(worker_id)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from graphstead import tracing
 from graphstead.engine import drafts, outbox, transitions
 from graphstead.engine.assistants import Assistants
 from graphstead.engine.callers import Asked
@@ -35,6 +36,19 @@ class Made:
         return self.runs[0]
 
 
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What else a new run is bound to, where a protocol has rules of its own.
+
+    `key` makes it once within `place`. `holds` raises, in the transaction that has stored a new
+    run, where the run must not be.
+    """
+
+    place: str
+    key: str
+    holds: Callable[[Tx], None]
+
+
 class Runs:
     """Creating and reading runs."""
 
@@ -55,16 +69,34 @@ class Runs:
         self._webhooks = webhooks or WebhookRules()
 
     async def create(
-        self, body: Mapping[str, Any], asked: Asked, *, thread_id: str | None = None
+        self,
+        body: Mapping[str, Any],
+        asked: Asked,
+        *,
+        thread_id: str | None = None,
+        terms: Terms | None = None,
+        thread_ttl: Json | None = None,
+        also: Callable[[Tx, RunRow], None] | None = None,
     ) -> Made:
         """Store a pending run, durable when this returns.
 
-        Raises GraphNotFound, AssistantNotFound, ThreadNotFound, ThreadBusy, BadRequest, Conflict.
+        `thread_ttl` is for a thread that is made for it, instead of the project's; `also` writes
+        something more in the same transaction.
+
+        Raises GraphNotFound, AssistantNotFound, ThreadNotFound, ThreadBusy, BadRequest, Conflict,
+        and what `terms` raise.
         """
-        draft, clock = self._draft(body, thread_id, asked), self._clock
-        return await self._make(
-            body, asked, thread_id or "", lambda tx: [transitions.create(tx, draft, clock)]
-        )
+        draft, clock = self._draft(body, thread_id, asked, thread_ttl), self._clock
+
+        def work(tx: Tx) -> list[RunRow]:
+            run = transitions.create(tx, draft, clock)
+            if terms is not None:
+                terms.holds(tx)
+            if also is not None:
+                also(tx, run)
+            return [run]
+
+        return await self._make(body, asked, thread_id or "", work, terms)
 
     async def create_batch(self, bodies: Bodies, asked: Asked) -> Made:
         """Store stateless runs in one transaction, in the order of the array, all or none."""
@@ -83,14 +115,27 @@ class Runs:
         return await self._make(bodies, asked, "", create_all)
 
     async def _make(
-        self, body: Any, asked: Asked, place: str, work: Callable[[Tx], list[RunRow]]
+        self,
+        body: Any,
+        asked: Asked,
+        place: str,
+        work: Callable[[Tx], list[RunRow]],
+        terms: Terms | None = None,
     ) -> Made:
-        scope = f"runs {place} {asked.caller.identity}"
-        once = Once(scope, asked.idempotency_key, body, self._clock)
+        key = asked.idempotency_key
+        if terms is not None:
+            place, key = terms.place, terms.key
+        once = Once(f"runs {place} {asked.caller.identity}", key, body, self._clock)
         runs = await self._storage.write(lambda tx: once.act(tx, work, _encode, _decode))
         return Made(runs, once.headers)
 
-    def _draft(self, body: Mapping[str, Any], thread_id: str | None, asked: Asked) -> Draft:
+    def _draft(
+        self,
+        body: Mapping[str, Any],
+        thread_id: str | None,
+        asked: Asked,
+        thread_ttl: Json | None = None,
+    ) -> Draft:
         drafts.check(body, stateless=thread_id is None)
         outbox.check(body, self._webhooks)
         return Draft(
@@ -102,7 +147,8 @@ class Runs:
             headers=self._header_rule.pick(asked.headers),
             request_id=asked.request_id,
             requested_ms=self._clock.now_ms(),
-            thread_ttl=self._thread_ttl,
+            thread_ttl=thread_ttl or self._thread_ttl,
+            traceparent=tracing.traceparent(),
         )
 
     async def explained(self, thread_id: str, run_id: str) -> Json:

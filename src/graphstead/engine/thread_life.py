@@ -68,6 +68,7 @@ def delete(tx: Tx, thread_id: str, clock: Clock) -> bool:
     for run_id in tx.runs.ids_of(thread_id):
         tx.runs.delete(run_id)
         tx.events.delete(run_id)
+    tx.numbers.forget(thread_id)
     tx.checkpoints.delete_thread(thread_id)
     tx.ring("thread", thread_id)
     return True

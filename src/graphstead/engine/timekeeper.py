@@ -18,7 +18,7 @@ from graphstead.storage.rows import CronRow, Json, RunRow
 
 log = structlog.get_logger("graphstead.crons")
 AT_ONCE = 200
-LONGEST_S = 1.0
+POLL_S = 1.0
 
 
 def fire(tx: Tx, cron_id: str, clock: Clock, thread_ttl: Json | None = None) -> RunRow | None:
@@ -61,9 +61,17 @@ def _move_on(tx: Tx, row: CronRow, clock: Clock) -> None:
 
 
 class Timekeeper:
-    """A thread that waits for the next date; it looks again each second for what others changed."""
+    """A thread that waits for the next date; each `poll_s` it looks for what others changed."""
 
-    def __init__(self, storage: Storage, clock: Clock, thread_ttl: Json | None = None) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        clock: Clock,
+        thread_ttl: Json | None = None,
+        *,
+        poll_s: float = POLL_S,
+    ) -> None:
+        self._poll_s = poll_s
         self._storage = storage
         self._clock = clock
         self._thread_ttl = thread_ttl
@@ -84,16 +92,16 @@ class Timekeeper:
         wait_s = 0.0
         while not self._stop.wait(wait_s):
             try:
-                wait_s = self._wait_s() if self.turn() else LONGEST_S
+                wait_s = self._wait_s() if self.turn() else self._poll_s
             except Exception:  # the thread's edge: a database that is away comes back
                 log.exception("crons failed")
-                wait_s = LONGEST_S
+                wait_s = self._poll_s
 
     def _wait_s(self) -> float:
         next_ms = self._storage.read_blocking(lambda tx: tx.crons.next_ms())
         if next_ms is None:
-            return LONGEST_S
-        return min(LONGEST_S, max(0.0, (next_ms - self._clock.now_ms()) / 1000))
+            return self._poll_s
+        return min(self._poll_s, max(0.0, (next_ms - self._clock.now_ms()) / 1000))
 
     def turn(self) -> bool:
         """Make the runs that are due now; False where something unforeseen kept one from it."""

@@ -164,6 +164,7 @@ def _new_run(
         caller=draft.caller,
         headers=draft.headers,
         cron_id=draft.cron_id,
+        traceparent=draft.traceparent,
     )
     settled = settle(assistant, thread, draft.body, who)
     created_at = wire_time() if not draft.after_s else wire_time_of_ms(draft.start_ms)
@@ -342,6 +343,7 @@ def _end_row(run: RunRow, outcome: Outcome, clock: Clock) -> EndRow:
         status=outcome.status,
         ended_ms=clock.now_ms(),
         output=outcome.output,
+        thread_status=outcome.thread.status if outcome.thread else None,
     )
 
 

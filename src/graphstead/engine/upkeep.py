@@ -16,6 +16,7 @@ from graphstead.engine import thread_life, transitions
 from graphstead.engine.checkpoints import Saver
 from graphstead.engine.clock import Clock, wire_time_of_ms
 from graphstead.engine.replays import KEPT_MS
+from graphstead.figures import FIGURES
 from graphstead.graphs.store_config import StoreTtl
 from graphstead.graphs.thread_ttl import ThreadTtl
 from graphstead.storage.base import Storage, Tx
@@ -159,7 +160,9 @@ class Upkeep:
                 tx.workers.forget(worker_id)
             return count
 
-        log.warning("took over from a dead worker", runs=self._storage.write_blocking(take_over))
+        number = self._storage.write_blocking(take_over)
+        FIGURES.count("graphstead_runs_recovered_total", by=number)
+        log.warning("took over from a dead worker", runs=number)
 
     def _look(self) -> tuple[list[RunRow], list[str]]:
         """Return runs nobody carries out any more, and the workers whose process is gone."""

@@ -20,7 +20,10 @@ import httpx
 import orjson
 import structlog
 
+from graphstead import tracing
 from graphstead.engine.clock import Clock, wire_time
+from graphstead.engine.merging import TRACEPARENT
+from graphstead.figures import FIGURES
 from graphstead.graphs.webhooks import DEFAULT_PORTS, WebhookRules
 from graphstead.storage.base import Storage, Tx
 from graphstead.storage.rows import DeliveryRow
@@ -104,7 +107,9 @@ class Sender:
 
     def _try(self, row: DeliveryRow) -> None:
         try:
-            self._call.make(row, self._clock.now_ms() // 1000)
+            with tracing.span("webhook", parent=_place(row), kind="CLIENT"):
+                tracing.mark(graphstead__run_id=row.run_id, graphstead__attempt=row.attempts)
+                self._make(row)
         except Refused as why:
             self._put_off(row, None, str(why))
         except Failed as why:
@@ -112,15 +117,34 @@ class Sender:
             self._put_off(row, again_ms, str(why))
         else:
             self._storage.write_blocking(lambda tx: tx.deliveries.done(row.run_id))
+            FIGURES.count("graphstead_webhook_calls_total", ("delivered",))
+
+    def _make(self, row: DeliveryRow) -> None:
+        try:
+            self._call.make(row, self._clock.now_ms() // 1000)
+        except (Refused, Failed) as why:
+            tracing.record(why)
+            raise
 
     def _put_off(self, row: DeliveryRow, again_ms: int | None, why: str) -> None:
         self._storage.write_blocking(lambda tx: tx.deliveries.put_off(row.run_id, again_ms, why))
+        outcome = "dead" if again_ms is None else "failed"
+        FIGURES.count("graphstead_webhook_calls_total", (outcome,))
         fate = "given up" if again_ms is None else "tried again"
         log.warning("a webhook was not delivered", run_id=row.run_id, reason=why, then=fate)
 
 
 def _take_one(now_ms: int, tx: Tx) -> list[DeliveryRow]:
     return tx.deliveries.take(now_ms, now_ms + LEASE_MS, 1)
+
+
+def _place(row: DeliveryRow) -> str | None:
+    """Return the place of the run in its trace."""
+    if not tracing.is_on():
+        return None
+    config = (orjson.loads(row.payload).get("kwargs") or {}).get("config") or {}
+    place: str | None = (config.get("configurable") or {}).get(TRACEPARENT)
+    return place
 
 
 def pause_ms(row: DeliveryRow) -> int:
@@ -169,6 +193,8 @@ class Call:
             "webhook-id": row.run_id,
             "webhook-timestamp": str(now_s),
         }
+        if here := tracing.traceparent():
+            headers["traceparent"] = here
         if self._key:
             headers["webhook-signature"] = signature(self._key, row.run_id, now_s, body)
         return headers

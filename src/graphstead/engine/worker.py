@@ -16,8 +16,11 @@ from typing import Protocol
 import structlog
 
 from graphstead.engine import transitions
+from graphstead.engine.blocking import BlockingWatch
 from graphstead.engine.clock import Clock
 from graphstead.engine.execute import Execution, Limits
+from graphstead.engine.isolation import IsolatedRun
+from graphstead.figures import FIGURES
 from graphstead.graphs.load import GraphSet
 from graphstead.storage.base import Listener, Storage
 from graphstead.storage.rows import Bell, RunRow
@@ -33,6 +36,12 @@ class WorkerLimits(Limits, Protocol):
 
     @property
     def sweep_s(self) -> float: ...
+
+    @property
+    def isolated_loops(self) -> bool: ...
+
+    @property
+    def allow_blocking(self) -> bool: ...
 
 
 class Worker:
@@ -51,7 +60,7 @@ class Worker:
         self._graphs = graphs
         self._limits = limits
         self._clock = clock
-        self._running: dict[str, Execution] = {}
+        self._running: dict[str, Execution | IsolatedRun] = {}
         self._ready: Future[None] = Future()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping = False
@@ -66,6 +75,7 @@ class Worker:
         """Start the thread and return once it claims runs."""
         self._thread.start()
         self._ready.result(timeout=30)
+        FIGURES.raise_level("lg_api_workers_max", self._limits.n_jobs_per_worker)
 
     def stop(self, grace_s: float) -> None:
         """Claim no more; give running runs `grace_s`, then return them to the queue."""
@@ -73,6 +83,7 @@ class Worker:
         if loop is None or not self._thread.is_alive():
             return
         self._grace_s = grace_s
+        FIGURES.raise_level("lg_api_workers_max", -self._limits.n_jobs_per_worker)
         loop.call_soon_threadsafe(self._begin_stop)
         self._thread.join(grace_s + 10)
 
@@ -95,11 +106,15 @@ class Worker:
             asyncio.create_task(self._hear(listeners[0], self._wake.set)),
             asyncio.create_task(self._hear_cancels(listeners[1])),
         ]
+        watch = BlockingWatch(self._loop, lambda: bool(self._running))
+        if not self._limits.allow_blocking:
+            watch.start()
         self._ready.set_result(None)
         try:
             await self._claim_until_stopped()
             await self._wind_down()
         finally:
+            watch.stop()
             for task in hearing:
                 task.cancel()
             for listener in listeners:
@@ -150,11 +165,15 @@ class Worker:
         return bool(runs) and self._free > 0
 
     def _begin(self, run: RunRow) -> None:
+        _count_start(run, self._clock.now_ms())
+        execution: Execution | IsolatedRun
         execution = Execution(run, self._storage, self._graphs, self._limits, self._clock)
+        if self._limits.isolated_loops:
+            execution = IsolatedRun(execution, _loop_factory())
         self._running[run.run_id] = execution
         execution.start(self._done)
 
-    def _done(self, execution: Execution) -> None:
+    def _done(self, execution: Execution | IsolatedRun) -> None:
         self._running.pop(execution.run_row.run_id, None)
         self._wake.set()
 
@@ -197,6 +216,15 @@ class Worker:
             execution.stop(None)
         for execution in left:
             await execution.settled()
+
+
+def _count_start(run: RunRow, now_ms: int) -> None:
+    FIGURES.count("lg_api_run_attempt_started_counter_total")
+    if run.attempt == 1:
+        waited_ms = max(0, now_ms - run.start_ms)
+        FIGURES.observe("lg_api_run_queue_wait_time_1st_attempt", waited_ms)
+    else:
+        FIGURES.count("graphstead_run_retries_total")
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from dotenv import dotenv_values
 
+from graphstead.graphs.environment import config_of_environment
+from graphstead.graphs.http_config import HTTP_KEYS, HttpConfig, read_http
+from graphstead.graphs.requirements import (
+    PythonVersion,
+    is_local,
+    local_folders,
+    missing_packages,
+    uv_folders,
+)
 from graphstead.graphs.store_config import (
     INDEX_KEYS,
     STORE_KEYS,
@@ -27,13 +38,16 @@ from graphstead.graphs.thread_ttl import (
     later_keys,
     read_ttl,
 )
+from graphstead.graphs.ui import UiConfig, read_ui
 from graphstead.graphs.webhooks import WebhookRules, read_webhooks
 from graphstead.problems import StartupError
 
 __all__ = ["CONFIG_NAME", "GraphSource", "Project", "load_project"]
 
 CONFIG_NAME = "langgraph.json"
-USED_KEYS = frozenset({"graphs", "dependencies", "source", "env", "webhooks"})
+USED_KEYS = frozenset(
+    {"graphs", "dependencies", "source", "env", "webhooks", "http", "ui", "ui_config"}
+)
 IMAGE_KEYS = frozenset(
     {
         "$schema",
@@ -53,11 +67,8 @@ UNSUPPORTED_KEYS = frozenset(
         "auth",
         "checkpointer",
         "encryption",
-        "http",
         "priority",
         "store",
-        "ui",
-        "ui_config",
     }
 )
 KNOWN_KEYS = USED_KEYS | IMAGE_KEYS | UNSUPPORTED_KEYS
@@ -99,23 +110,31 @@ class Project:
     thread_ttl: ThreadTtl | None = None
     store: StoreConfig = field(default_factory=StoreConfig)
     webhooks: WebhookRules = field(default_factory=WebhookRules)
+    http: HttpConfig = field(default_factory=HttpConfig)
+    ui: UiConfig = field(default_factory=UiConfig)
 
     @property
     def import_paths(self) -> tuple[Path, ...]:
         """The project's folder and its local dependencies, which Python shall import from."""
-        local = [(self.root / name).resolve() for name in self.dependencies if _is_local(name)]
+        local = local_folders(self.root, self.dependencies)
         return tuple(dict.fromkeys([self.root, *local]))
 
 
-def load_project(path: Path) -> Project:
+def load_project(path: Path, environment: Mapping[str, str] = os.environ) -> Project:
     """Read the langgraph.json at `path`, or in the folder `path`.
 
-    Raises StartupError with every fault found: file, key, and what was expected there.
+    Variables such as LANGGRAPH_HTTP replace keys of the file; with LANGSERVE_GRAPHS there need be
+    no file. Raises StartupError with every fault found: file, key, and what was expected there.
     """
     path = path.resolve()
     if path.is_dir():
         path = path / CONFIG_NAME
-    return _Reading(path, _parse(path)).project()
+    faults: list[str] = []
+    given = config_of_environment(environment, lambda name, text: faults.append(f"{name}: {text}"))
+    if faults:
+        raise StartupError(faults)
+    from_file = {} if "graphs" in given and not path.exists() else _parse(path)
+    return _Reading(path, {**from_file, **given}).project()
 
 
 def _parse(path: Path) -> dict[str, Any]:
@@ -151,6 +170,11 @@ class _Reading:
         thread_ttl = self._thread_ttl()
         store = self._store()
         webhooks = read_webhooks(self.raw.get("webhooks"), self._fault)
+        http = read_http(self._object("http", self.raw, HTTP_KEYS), self._fault)
+        ui = read_ui(self.raw.get("ui"), self.raw.get("ui_config"), self.path.parent, self._fault)
+        if "webhooks" in http.disabled:
+            webhooks = replace(webhooks, switched_off=True)
+        self._check_surroundings(dependencies)
         self._warn_of_unknown("", self.raw, KNOWN_KEYS)
         unsupported = tuple(self._unsupported())
         if self.faults:
@@ -167,13 +191,13 @@ class _Reading:
             thread_ttl=thread_ttl,
             store=store,
             webhooks=webhooks,
+            http=http,
+            ui=ui,
         )
 
     def _unsupported(self) -> Iterator[str]:
         for key in self.raw:
-            if key == "http":
-                yield from self._unsupported_http()
-            elif key == "checkpointer":
+            if key == "checkpointer":
                 yield from later_keys(self.raw[key])
             elif key == "store":
                 if isinstance(self.raw[key], dict) and self.raw[key].get("path"):
@@ -181,26 +205,17 @@ class _Reading:
             elif key in UNSUPPORTED_KEYS:
                 yield key
 
-    def _unsupported_http(self) -> Iterator[str]:
-        """Name the members of `http` that are not honoured; check those that are."""
-        given = self.raw["http"]
-        if not isinstance(given, dict):
-            self._fault("http", f"expected an object, {_found(given)}")
-            return
-        headers = given.get("configurable_headers")
-        if headers is not None:
-            self._check_headers(headers)
-        yield from (f"http.{key}" for key in given if key != "configurable_headers")
+    def _check_surroundings(self, dependencies: Sequence[str]) -> None:
+        """Tell what this environment lacks: nothing is installed at the start of a server."""
+        wanted = PythonVersion.read(self.raw.get("python_version"), self._fault)
+        if wanted is not None and not wanted.fits(sys.version_info):
+            running = f"{sys.version_info[0]}.{sys.version_info[1]}"
+            self._warn(f"python_version: {wanted.text} is wanted, this is Python {running}")
+        for package in missing_packages(dependencies):
+            self._warn(f"dependencies: {package} is not installed: pip install '{package}'")
 
-    def _check_headers(self, given: Any) -> None:
-        key = "http.configurable_headers"
-        if not isinstance(given, dict):
-            self._fault(key, f"expected an object with includes and excludes, {_found(given)}")
-            return
-        for name in ("includes", "excludes"):
-            patterns = given.get(name, [])
-            if not isinstance(patterns, list) or not all(isinstance(one, str) for one in patterns):
-                self._fault(f"{key}.{name}", f"expected a list of names, {_found(patterns)}")
+    def _warn(self, text: str) -> None:
+        self.warnings.append(f"{self.path}: {text}")
 
     def _fault(self, key: str, expected: str) -> None:
         self.faults.append(f"{self.path}: {key}: {expected}")
@@ -287,15 +302,16 @@ class _Reading:
 
     def _dependencies(self) -> tuple[str, ...]:
         given = self.raw.get("dependencies")
+        if "source" in self.raw:
+            given = [*(given or ()), *uv_folders(self.raw["source"], self._fault)]
         if given is None:
-            if "source" not in self.raw:
-                self.warnings.append(f'{self.path}: dependencies: missing, taken as ["."]')
+            self.warnings.append(f'{self.path}: dependencies: missing, taken as ["."]')
             return (".",)
         if not isinstance(given, list) or not all(isinstance(name, str) for name in given):
             self._fault("dependencies", f"expected a list of paths or packages, {_found(given)}")
             return ()
         for name in given:
-            if _is_local(name) and not (self.path.parent / name).exists():
+            if is_local(name) and not (self.path.parent / name).exists():
                 self._fault("dependencies", f"there is no folder {name!r} beside this file")
         return tuple(given)
 
@@ -318,10 +334,6 @@ class _Reading:
             return {}
         values = dotenv_values(path, encoding="utf-8")
         return {name: value for name, value in values.items() if value is not None}
-
-
-def _is_local(dependency: str) -> bool:
-    return dependency.startswith((".", "/"))
 
 
 def _found(value: Any) -> str:

@@ -7,9 +7,21 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-__all__ = ["HeaderRule", "header_rule"]
+__all__ = ["HeaderRule", "header_rule", "logging_rule"]
 
 NEVER = frozenset({"authorization", "x-api-key", "x-tenant-id", "x-service-key"})
+# Nor is any of these ever written to a log.
+UNLOGGED = (
+    *NEVER,
+    "cookie",
+    "set-cookie",
+    "proxy-authorization",
+    "*api-key*",
+    "*apikey*",
+    "*password*",
+    "*secret*",
+    "*token*",
+)
 DEFAULT = ("langsmith-trace", "baggage")
 
 
@@ -40,6 +52,12 @@ def header_rule(raw: Mapping[str, Any]) -> HeaderRule:
     return HeaderRule(
         includes=_lower(given.get("includes"), DEFAULT), excludes=_lower(given.get("excludes"), ())
     )
+
+
+def logging_rule(given: Mapping[str, Any]) -> HeaderRule:
+    """Read `http.logging_headers`: as above, and whatever may be a credential is excluded."""
+    excludes = (*_lower(given.get("excludes"), ()), *UNLOGGED)
+    return HeaderRule(includes=_lower(given.get("includes"), ()), excludes=excludes)
 
 
 def _lower(patterns: Any, default: tuple[str, ...]) -> tuple[str, ...]:

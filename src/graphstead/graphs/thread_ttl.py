@@ -36,7 +36,12 @@ def later_keys(checkpointer: Any) -> list[str]:
     if not isinstance(checkpointer, Mapping):
         return []
     later = [key for key in checkpointer if key in CHECKPOINTER_KEYS and key != "ttl"]
-    return [f"checkpointer.{key}" for key in later if checkpointer[key] != "default"]
+    return [f"checkpointer.{key}" for key in later if not _is_so_anyway(checkpointer[key])]
+
+
+def _is_so_anyway(value: Any) -> bool:
+    """Tell what asks for no more than this server does: its own backend, values without pickle."""
+    return value in ("default", None, {}) or value == {"pickle_fallback": False}
 
 
 def read_ttl(ttl: Mapping[str, Any], fault: Fault) -> ThreadTtl:

@@ -48,6 +48,7 @@ class WebhookRules:
     allowed_fields: tuple[str, ...] | None = None
     env_prefix: str = "LG_WEBHOOK_"
     headers: Mapping[str, str] = field(default_factory=dict)
+    switched_off: bool = False
 
     def filled(self, environment: Mapping[str, str]) -> WebhookRules:
         """Put variables into the headers. Raises StartupError for what is missing."""
@@ -68,6 +69,8 @@ class WebhookRules:
 
     def refusal(self, url: str) -> str | None:
         """Say why this URL may not be called, by its text alone; None where it may."""
+        if self.switched_off:
+            return "webhooks are switched off here (http.disable_webhooks)"
         if len(url) > self.max_url_length:
             return f"it is longer than {self.max_url_length} characters"
         try:

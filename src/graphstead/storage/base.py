@@ -23,6 +23,7 @@ from graphstead.storage.rows import (
     EndRow,
     EventRow,
     Json,
+    NumberedRun,
     Page,
     ReplayRow,
     RunRow,
@@ -166,9 +167,15 @@ class Runs(Protocol):
 
     def ids_of(self, thread_id: str) -> builtins.list[str]: ...
     def by_status(self, statuses: Sequence[str], limit: int) -> builtins.list[RunRow]: ...
+    def unstopped(self, assistant_id: str, limit: int) -> builtins.list[RunRow]:
+        """List the assistant's pending and running runs that nobody asked to stop yet."""
+
     def delete(self, run_id: str) -> bool: ...
     def counts(self) -> tuple[int, int]:
         """Count (pending, running) runs."""
+
+    def waiting_since_ms(self, now_ms: int) -> tuple[int | None, int | None]:
+        """Tell since when the longest waiting and the median of all due pending runs wait."""
 
 
 class Workers(Protocol):
@@ -349,6 +356,33 @@ class Deliveries(Protocol):
         """Make what is given up due again, all or one, from the first attempt; count it."""
 
     def done(self, run_id: str) -> None: ...
+    def counts(self, now_ms: int) -> tuple[int, int]:
+        """Count those that are due and those that are given up."""
+
+
+class Numbers(Protocol):
+    """Where the protocol events of a thread's runs begin; deleting events leaves the numbers."""
+
+    def add(self, row: NumberedRun) -> None: ...
+    def last(self, thread_id: str) -> NumberedRun | None:
+        """Get the run that was numbered last."""
+
+    def after(self, thread_id: str, place: int, limit: int) -> list[NumberedRun]:
+        """List the numbered runs behind a place, in order."""
+
+    def behind(self, thread_id: str, seq: int) -> NumberedRun | None:
+        """Get the first run that has events behind `seq`, or may still get them."""
+
+    def first_kept(self, thread_id: str) -> NumberedRun | None:
+        """Get the first numbered run whose events are still stored."""
+
+    def next_ended(self, thread_id: str) -> EndRow | None:
+        """Get the run that ended first and has no number."""
+
+    def close(self, run_id: str, frames: int) -> None:
+        """Note how many events a run has, where that is not settled."""
+
+    def forget(self, thread_id: str) -> None: ...
 
 
 class Tx(Protocol):
@@ -375,6 +409,8 @@ class Tx(Protocol):
     def crons(self) -> Crons: ...
     @property
     def deliveries(self) -> Deliveries: ...
+    @property
+    def numbers(self) -> Numbers: ...
     def ring(self, topic: Topic, key: str = "") -> None:
         """Ring this bell once the transaction is committed."""
 
@@ -411,6 +447,9 @@ class Storage(Protocol):
     def read_blocking(self, work: Callable[[Tx], T]) -> T: ...
     def vacuum(self, pages: int) -> int:
         """Give at most so many unused pages back to the file system; return how many it were."""
+
+    def sizes(self) -> Mapping[str, int]:
+        """Return the bytes that `database` and, where there is one, `wal` take."""
 
     def hold(self, worker_id: str) -> None:
         """Hold this worker's liveness lock until the process dies or the storage is closed."""

@@ -99,13 +99,33 @@ class EventRow:
 
 @dataclass(frozen=True, slots=True)
 class EndRow:
-    """How a run ended; outlives the row of a temporary run so that waiters can read it."""
+    """How a run ended; outlives the row of a temporary run so that waiters can read it.
+
+    `thread_status` is how the run itself left its thread, None where it did not touch it.
+    """
 
     run_id: str
     thread_id: str
     status: RunStatus
     ended_ms: int
     output: bytes
+    thread_status: ThreadStatus | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NumberedRun:
+    """A run whose protocol events have numbers on their thread: base + 1, base + 2 and so on.
+
+    `place` counts the thread's numbered runs from 1. `frames` is how many events the run has,
+    None as long as that is not settled.
+    """
+
+    run_id: str
+    thread_id: str
+    place: int
+    graph_id: str | None
+    base: int
+    frames: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

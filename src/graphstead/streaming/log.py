@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from graphstead.figures import FIGURES
 from graphstead.storage.base import Storage, Tx
 from graphstead.storage.rows import Bell, EndRow, EventRow
 
@@ -101,9 +102,13 @@ async def follow(storage: Storage, run_id: str, after_seq: int) -> AsyncIterator
     An empty batch comes at least once per second, so that the caller can keep a connection alive.
     """
     listener = storage.doorbells.listen(Bell("events", run_id))
+    live = False
     try:
         while True:
             batch = await storage.read(partial(_read, run_id, after_seq))
+            if live and batch.rows:
+                lag_ms = _now_ms() - batch.rows[-1].created_ms
+                FIGURES.observe("graphstead_event_lag_milliseconds", max(0, lag_ms))
             yield batch
             if batch.rows:
                 after_seq = batch.rows[-1].seq
@@ -111,6 +116,8 @@ async def follow(storage: Storage, run_id: str, after_seq: int) -> AsyncIterator
                 continue
             if batch.over:
                 return
+            # What comes from here on is new, while the first batch may be a replay.
+            live = True
             await listener.wait(POLL_S)
     finally:
         listener.close()

@@ -5,7 +5,11 @@ import time
 from collections.abc import AsyncIterator
 from typing import Any
 
+import orjson
+
 from graphstead.contract.answers import EventStream, KeepAliveJson
+from graphstead.contract.auth import Caller
+from graphstead.contract.websocket import WebSocket
 from graphstead.problems import Conflict
 
 METADATA = b'event: metadata\ndata: {"run_id":"1"}\n\n'
@@ -56,3 +60,10 @@ async def _slow(how: str, engine: Any) -> bytes:
         return b'{"n":3}'
     finally:
         engine.put_nowait(time.monotonic())
+
+
+async def open_talk(*, number: int, socket: WebSocket, caller: Caller) -> None:
+    """Say everything again, as often as the number says."""
+    for _ in range(number):
+        said = await socket.receive()
+        await socket.send(orjson.dumps({"said": said, "by": caller.identity}))

@@ -250,6 +250,20 @@ def test_runs_are_found_by_status(storage: Storage) -> None:
     assert found() == []
 
 
+def test_live_runs_of_an_assistant_are_found_until_they_are_asked_to_stop(storage: Storage) -> None:
+    wanted = [make_run(assistant_id="a", status=status) for status in ("pending", "running")]
+    ended = make_run(assistant_id="a", status="success")
+    insert(storage, *wanted, ended, make_run(assistant_id="b"))
+
+    def found(limit: int = 10) -> list[str]:
+        return ids(storage.read_blocking(lambda tx: tx.runs.unstopped("a", limit)))
+
+    assert sorted(found()) == sorted(ids(wanted))
+    assert len(found(limit=1)) == 1
+    change(storage, lambda runs: runs.set_cancel(wanted[1].run_id, "interrupt", "now"))
+    assert found() == ids(wanted[:1])
+
+
 def test_kwargs_and_metadata_are_replaced(storage: Storage) -> None:
     row = make_run()
     insert(storage, row)

@@ -17,6 +17,7 @@ from typing import Any
 import psycopg
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
+from graphstead.figures import FIGURES
 from graphstead.storage.errors import ConstraintViolated, StorageBusy, StorageError, StorageFault
 from graphstead.storage.inbox import Inbox
 from graphstead.storage.jobs import Job, settle
@@ -88,14 +89,15 @@ class Transactions:
 
     def _serve(self) -> None:
         while jobs := self._inbox.take(1):
-            if not jobs[0].future.cancelled():
-                self._carry_out(jobs[0])
+            self._carry_out(jobs[0])
 
     def _carry_out(self, job: Job) -> None:
         raise NotImplementedError
 
     def _try(self, job: Job) -> None:
         """Run the job in a transaction of its own; its error is in the job."""
+        if job.future.cancelled():
+            return
         job.error = None
         job.bells.clear()
         try:
@@ -161,8 +163,14 @@ class Writers(Transactions):
         self._before_commit = before_commit
         super().__init__(uri, connections)
 
+    def submit(self, job: Job) -> None:
+        super().submit(job)
+        FIGURES.raise_level("graphstead_writer_waiting", 1)
+
     def _carry_out(self, job: Job) -> None:
-        until_s = time.monotonic() + RECONNECT_S
+        FIGURES.raise_level("graphstead_writer_waiting", -1)
+        started_s = time.monotonic()
+        until_s = started_s + RECONNECT_S
         for number in range(1, TRIES + 1):
             self._try(job)
             while isinstance(job.error, ConnectionLost) and time.monotonic() < until_s:
@@ -171,6 +179,8 @@ class Writers(Transactions):
             if not _may_do_better(job.error, number):
                 break
             time.sleep(random.uniform(0, FIRST_PAUSE_S * 2**number))
+        took_s = time.monotonic() - started_s
+        FIGURES.observe("graphstead_writer_commit_milliseconds", took_s * 1000)
         bells = dict.fromkeys(job.bells) if job.error is None else {}
         settle([job])
         if bells:

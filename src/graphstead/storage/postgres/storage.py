@@ -75,6 +75,10 @@ class PostgresStorage:
         self.doorbells.ring_all(bell for bell in bells if bell != READY)
         self.doorbells.local.ring(bell for bell in bells if bell == READY)
 
+    def sizes(self) -> dict[str, int]:
+        sql = "select pg_database_size(current_database())"
+        return {"database": _run_blocking(self._readers, lambda tx: tx.sql.rows_of(sql, {})[0][0])}
+
     def hold(self, worker_id: str) -> None:
         self.doorbells.session.hold(worker_id)
         if self._procrastinate is not None and self._delivery is None:

@@ -15,6 +15,7 @@ from graphstead.storage.tables.checkpoints import StoredCheckpoints
 from graphstead.storage.tables.crons import StoredCrons
 from graphstead.storage.tables.deliveries import StoredDeliveries
 from graphstead.storage.tables.events import StoredEvents
+from graphstead.storage.tables.protocol import StoredNumbers
 from graphstead.storage.tables.replays import StoredReplays
 from graphstead.storage.tables.runs import StoredRuns
 from graphstead.storage.tables.workers import StoredWorkers
@@ -31,6 +32,7 @@ class PostgresTx:
         "crons",
         "deliveries",
         "events",
+        "numbers",
         "replays",
         "runs",
         "sql",
@@ -49,6 +51,7 @@ class PostgresTx:
         self.workers = StoredWorkers(sql)
         self.events = StoredEvents(sql)
         self.checkpoints = StoredCheckpoints(sql)
+        self.numbers = StoredNumbers(sql)
         self.replays = StoredReplays(sql)
         self.store = PostgresStoreItems(sql)
         self.crons = StoredCrons(sql)

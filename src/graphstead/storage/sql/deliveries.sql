@@ -40,3 +40,11 @@ where next_try_ms is null and (cast(:run_id as text) is null or run_id = :run_id
 -- name: deliveries.done
 -- Forget a delivery that was made.
 delete from deliveries where run_id = :run_id;
+
+-- name: deliveries.count_due
+-- Count deliveries whose time has come.
+select count(*) from deliveries where next_try_ms is not null and next_try_ms <= :now_ms;
+
+-- name: deliveries.count_dead
+-- Count deliveries that are given up.
+select count(*) from deliveries where next_try_ms is null;

@@ -137,6 +137,12 @@ order by start_ms, run_id limit :limit;
 select {runs.columns} from runs
 where status in (select value from json_each(:statuses)) order by run_id limit :limit;
 
+-- name: runs.unstopped
+-- List live runs of an assistant that nobody asked to stop; walks all live runs until the limit.
+select {runs.columns} from runs
+where status in ('pending', 'running') and assistant_id = :assistant_id and cancel is null
+order by start_ms, run_id limit :limit;
+
 -- name: runs.delete
 -- Delete the row of a run.
 delete from runs where run_id = :run_id;
@@ -145,3 +151,14 @@ delete from runs where run_id = :run_id;
 -- Count pending and running runs.
 select count(*) filter (where status = 'pending'), count(*) filter (where status = 'running')
 from runs where status in ('pending', 'running');
+
+-- name: runs.waiting_since
+-- Tell since when the longest waiting due run waits, whether a sibling blocks it or not.
+select min(start_ms), count(*) from runs
+where status in ('pending', 'running') and status = 'pending' and start_ms <= :now_ms;
+
+-- name: runs.median_start
+-- Get the due time of the run in the middle of those that wait.
+select start_ms from runs
+where status in ('pending', 'running') and status = 'pending' and start_ms <= :now_ms
+order by start_ms limit 1 offset :offset;

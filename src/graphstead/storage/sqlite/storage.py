@@ -67,6 +67,10 @@ class SqliteStorage:
 
         return _run_blocking(self._writer, shrink)
 
+    def sizes(self) -> dict[str, int]:
+        parts = {"database": self.path, "wal": self.path.with_name(f"{self.path.name}-wal")}
+        return {name: part.stat().st_size for name, part in parts.items() if part.exists()}
+
     def hold(self, worker_id: str) -> None:
         self._liveness.hold(worker_id)
 

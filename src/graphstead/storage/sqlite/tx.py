@@ -12,6 +12,7 @@ from graphstead.storage.tables.checkpoints import StoredCheckpoints
 from graphstead.storage.tables.crons import StoredCrons
 from graphstead.storage.tables.deliveries import StoredDeliveries
 from graphstead.storage.tables.events import StoredEvents
+from graphstead.storage.tables.protocol import StoredNumbers
 from graphstead.storage.tables.replays import StoredReplays
 from graphstead.storage.tables.runs import StoredRuns
 from graphstead.storage.tables.store import StoredStoreItems
@@ -29,6 +30,7 @@ class SqliteTx:
         "crons",
         "deliveries",
         "events",
+        "numbers",
         "replays",
         "runs",
         "store",
@@ -45,6 +47,7 @@ class SqliteTx:
         self.workers = StoredWorkers(sql)
         self.events = StoredEvents(sql)
         self.checkpoints = StoredCheckpoints(sql)
+        self.numbers = StoredNumbers(sql)
         self.replays = StoredReplays(sql)
         self.store = StoredStoreItems(sql)
         self.crons = StoredCrons(sql)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 
+from graphstead.figures import FIGURES
 from graphstead.storage.errors import StorageFault, StorageUnavailable
 from graphstead.storage.inbox import Inbox
 from graphstead.storage.jobs import Job, settle
@@ -43,6 +45,7 @@ class Writer:
         if threading.current_thread() is self._thread:
             raise RuntimeError("A write cannot wait for another write")
         self._inbox.put(job)
+        FIGURES.raise_level("graphstead_writer_waiting", 1)
 
     def close(self) -> None:
         """Finish what is queued, then close the connection."""
@@ -51,12 +54,14 @@ class Writer:
 
     def _serve(self) -> None:
         while group := self._inbox.take(_GROUP):
+            FIGURES.raise_level("graphstead_writer_waiting", -len(group))
             self._write([job for job in group if not job.future.cancelled()])
         self._connection.close()
 
     def _write(self, group: Sequence[Job]) -> None:
         if not group:
             return
+        started_s = time.perf_counter()
         try:
             with self._gate:
                 self._commit(group)
@@ -64,6 +69,7 @@ class Writer:
             for job in group:
                 job.fail(_as_unavailable(fault))
         settle(group)
+        _measure(len(group), time.perf_counter() - started_s)
         bells = [bell for job in group if job.error is None for bell in job.bells]
         if bells:
             self._ring(dict.fromkeys(bells))
@@ -97,6 +103,11 @@ class Writer:
         # A full disk or a device fault can end the transaction under the whole group.
         if not self._connection.in_transaction:
             raise _as_unavailable(job.error or StorageFault("The transaction was lost"))
+
+
+def _measure(size: int, took_s: float) -> None:
+    FIGURES.observe("graphstead_writer_group_size", size)
+    FIGURES.observe("graphstead_writer_commit_milliseconds", took_s * 1000)
 
 
 def _as_unavailable(fault: BaseException) -> StorageUnavailable:

@@ -40,3 +40,7 @@ class StoredDeliveries:
 
     def done(self, run_id: str) -> None:
         self._sql.execute("deliveries.done", run_id=run_id)
+
+    def counts(self, now_ms: int) -> tuple[int, int]:
+        due = self._sql.value("deliveries.count_due", now_ms=now_ms)
+        return due, self._sql.value("deliveries.count_dead")

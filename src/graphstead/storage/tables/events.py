@@ -46,6 +46,7 @@ class StoredEvents:
             status=row.status,
             ended_ms=row.ended_ms,
             output=row.output,
+            thread_status=row.thread_status,
         )
 
     def ended(self, run_id: str) -> EndRow | None:
@@ -63,5 +64,6 @@ class StoredEvents:
         return len(rows)
 
     def delete(self, run_id: str) -> None:
+        self._sql.execute("protocol.abandon", run_id=run_id)
         self._sql.execute("events.delete", run_id=run_id)
         self._sql.execute("events.delete_end", run_id=run_id)

@@ -107,12 +107,22 @@ class StoredRuns:
         name = "runs.by_active_status" if _ACTIVE.issuperset(statuses) else "runs.by_status"
         return self._all(name, statuses=to_json(list(statuses)), limit=limit)
 
+    def unstopped(self, assistant_id: str, limit: int) -> builtins.list[RunRow]:
+        return self._all("runs.unstopped", assistant_id=assistant_id, limit=limit)
+
     def delete(self, run_id: str) -> bool:
         return self._sql.execute("runs.delete", run_id=run_id) > 0
 
     def counts(self) -> tuple[int, int]:
         pending, running = self._sql.rows("runs.counts")[0]
         return int(pending), int(running)
+
+    def waiting_since_ms(self, now_ms: int) -> tuple[int | None, int | None]:
+        oldest_ms, number = self._sql.rows("runs.waiting_since", now_ms=now_ms)[0]
+        if not number:
+            return None, None
+        middle = (int(number) - 1) // 2
+        return oldest_ms, self._sql.value("runs.median_start", now_ms=now_ms, offset=middle)
 
     def _one(self, name: str, /, **values: Any) -> RunRow | None:
         row = self._sql.row(name, **values)

@@ -1,0 +1,46 @@
+"""What `/info` says this server can do: a line for each part, from project, settings, contract."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from graphstead import tracing
+from graphstead.graphs import Project
+from graphstead.settings import Settings
+
+__all__ = ["abilities"]
+
+METHODS = ("get", "post", "put", "patch", "delete")
+
+
+def abilities(settings: Settings, project: Project, document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return each part with what it is, or whether it is there."""
+    served = _served(document)
+    return {
+        "contract": hashlib.sha256(orjson.dumps(document)).hexdigest()[:32],
+        "backend": (settings.database_uri or "sqlite").partition(":")[0],
+        "store_index": project.store.index is not None,
+        "webhooks": True,
+        "webhook_signing": settings.webhook_secret is not None,
+        "auth": bool(project.raw.get("auth")),
+        "encryption": bool(project.raw.get("encryption")),
+        "a2a": "A2A" in served,
+        "mcp": "MCP" in served,
+        "event_protocol": "Streaming" in served,
+        "metrics": True,
+        "opentelemetry": tracing.is_on(),
+    }
+
+
+def _served(document: Mapping[str, Any]) -> set[str]:
+    """Return the tags whose operations are all served by this version."""
+    support: dict[str, set[str]] = {}
+    for item in document["paths"].values():
+        for operation in (item[method] for method in METHODS if method in item):
+            found = operation.get("x-graphstead-support", "full")
+            support.setdefault(operation["tags"][0], set()).add(found)
+    return {tag for tag, found in support.items() if "planned" not in found}

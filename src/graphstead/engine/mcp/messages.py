@@ -1,0 +1,51 @@
+"""Messages of JSON-RPC, and the codes that MCP gives to errors."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import orjson
+
+from graphstead.problems import RpcFault, RpcUnknownMethod
+from graphstead.storage.rows import Json
+
+INVALID_REQUEST = -32600
+METHOD_NOT_FOUND = -32601
+INVALID_PARAMS = -32602
+INTERNAL_ERROR = -32603
+RESOURCE_NOT_FOUND = -32002
+HEADER_MISMATCH = -32020
+UNSUPPORTED_PROTOCOL_VERSION = -32022
+
+MessageId: TypeAlias = str | int
+
+
+def result_message(message_id: MessageId, result: Json) -> Json:
+    """Return the answer to a request."""
+    return {"jsonrpc": "2.0", "id": message_id, "result": result}
+
+
+def error_message(refusal: RpcFault) -> Json:
+    """Return the answer to a request that is refused."""
+    return refusal.to_body("")
+
+
+def progress_message(token: MessageId, progress: int, message: str) -> Json:
+    """Return the notification that a call went on."""
+    params = {"progressToken": token, "progress": progress, "message": message}
+    return {"jsonrpc": "2.0", "method": "notifications/progress", "params": params}
+
+
+def event_frame(message: Json) -> bytes:
+    """Encode a message as a server-sent event."""
+    return b"event: message\r\ndata: %b\r\n\r\n" % orjson.dumps(message)
+
+
+def invalid_params(detail: str, data: Any = None) -> RpcFault:
+    """Say that the parameters of a method do not fit."""
+    return RpcFault(detail, rpc_code=INVALID_PARAMS, data=data)
+
+
+def unknown_method(method: str) -> RpcUnknownMethod:
+    """Say that there is no such method."""
+    return RpcUnknownMethod(f"Method not found: {method}", rpc_code=METHOD_NOT_FOUND)

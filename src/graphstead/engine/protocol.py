@@ -1,0 +1,65 @@
+"""The event protocol of threads: commands in, a filtered stream of numbered events out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import orjson
+
+from graphstead.engine.callers import Asked
+from graphstead.engine.protocol_commands import Commands, Refused, error
+from graphstead.engine.protocol_session import Session, Socket
+from graphstead.engine.run_stops import RunStops
+from graphstead.engine.runs import Runs
+from graphstead.storage.base import Storage
+from graphstead.storage.rows import Json
+from graphstead.streaming.protocol_filter import Wanted
+from graphstead.streaming.protocol_log import Numbered, ResumeGap, follow_frames
+from graphstead.streaming.sse import HEARTBEAT
+
+
+class Protocol:
+    """What newer clients speak; `threads.stream()` of the SDKs."""
+
+    def __init__(self, storage: Storage, runs: Runs, stops: RunStops, heartbeat_s: float) -> None:
+        self._storage = storage
+        self._commands = Commands(storage, runs, stops)
+        self._heartbeat_s = heartbeat_s
+
+    async def command(self, thread_id: str, command: Mapping[str, Any], asked: Asked) -> Json:
+        """Carry out one command; what goes wrong with it is told in the answer."""
+        return await self._commands.answer(thread_id, command, asked)
+
+    def events(
+        self, thread_id: str, params: Mapping[str, Any], asked: Asked, last_event_id: str | None
+    ) -> AsyncIterator[bytes]:
+        """Yield server-sent events of the thread: what is kept behind `since`, then what comes."""
+        since = max(params.get("since") or 0, int(last_event_id or 0))
+        wanted = Wanted.of({**params, "since": since})
+        return self._frames(follow_frames(self._storage, thread_id, wanted))
+
+    async def session(self, thread_id: str, socket: Socket, asked: Asked) -> None:
+        """Serve one WebSocket until either side closes it."""
+        await Session(self._storage, self._commands, thread_id, socket, asked).serve()
+
+    async def _frames(self, batches: AsyncIterator[list[Numbered]]) -> AsyncIterator[bytes]:
+        sent_at = time.monotonic()
+        try:
+            async for batch in batches:
+                if batch:
+                    sent_at = time.monotonic()
+                    yield b"".join(sse_frame(one) for one in batch)
+                elif time.monotonic() - sent_at >= self._heartbeat_s - 0.5:
+                    sent_at = time.monotonic()
+                    yield HEARTBEAT
+        except ResumeGap as gap:
+            told = error(None, Refused("resume_gap", str(gap)))
+            yield b"event: error\r\ndata: %b\r\n\r\n" % orjson.dumps(told)
+
+
+def sse_frame(numbered: Numbered) -> bytes:
+    """Encode one event: its method names it, its number is the id."""
+    method = numbered.frame.method.encode()
+    return b"event: %b\r\ndata: %b\r\nid: %d\r\n\r\n" % (method, numbered.encode(), numbered.seq)

@@ -1,0 +1,1 @@
+export default { broken: <p>never closed
