@@ -30,7 +30,7 @@ from graphstead.storage.rows import Bell
 __all__ = ["Readers", "Writers"]
 
 TRIES = 8
-KEY_TRIES = 3
+KEY_TRIES = 5
 RECONNECT_S = 15.0
 LOOK_AGAIN_S = 0.05
 BEGIN = "begin; select cast(pg_current_xact_id() as text)"
