@@ -25,29 +25,37 @@ async def create_thread_cron_threads__thread_id__runs_crons_post(
     return Reply(made.body, made.headers)
 
 
-async def search_crons_runs_crons_post(*, body: dict[str, Any], engine: Engine) -> Reply:
+async def search_crons_runs_crons_post(
+    *, body: dict[str, Any], engine: Engine, asked: Asked
+) -> Reply:
     """Find schedules."""
-    found = await engine.crons.search(body)
+    found = await engine.crons.search(body, asked)
     return Reply(found.rows, found.headers)
 
 
-async def count_crons_runs_crons_count_post(*, body: dict[str, Any], engine: Engine) -> int:
+async def count_crons_runs_crons_count_post(
+    *, body: dict[str, Any], engine: Engine, asked: Asked
+) -> int:
     """Count schedules."""
-    return await engine.crons.count(body)
+    return await engine.crons.count(body, asked)
 
 
-async def get_cron_runs_crons__cron_id__get(*, cron_id: str, engine: Engine) -> dict[str, Any]:
+async def get_cron_runs_crons__cron_id__get(
+    *, cron_id: str, engine: Engine, asked: Asked
+) -> dict[str, Any]:
     """Read one schedule."""
-    return await engine.crons.get(cron_id)
+    return await engine.crons.get(cron_id, asked)
 
 
 async def patch_cron_runs_crons__cron_id__patch(
-    *, cron_id: str, body: dict[str, Any], engine: Engine
+    *, cron_id: str, body: dict[str, Any], engine: Engine, asked: Asked
 ) -> dict[str, Any]:
     """Change one schedule."""
-    return await engine.crons.patch(cron_id, body)
+    return await engine.crons.patch(cron_id, body, asked)
 
 
-async def delete_cron_runs_crons__cron_id__delete(*, cron_id: str, engine: Engine) -> None:
+async def delete_cron_runs_crons__cron_id__delete(
+    *, cron_id: str, engine: Engine, asked: Asked
+) -> None:
     """Remove one schedule."""
-    await engine.crons.delete(cron_id)
+    await engine.crons.delete(cron_id, asked)

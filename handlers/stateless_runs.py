@@ -52,10 +52,11 @@ async def stream_run_stateless_get(
     stream_mode: list[str] | None,
     cancel_on_disconnect: bool,
     engine: Engine,
+    asked: Asked,
     disconnected: Disconnected,
 ) -> EventStream:
     """Join the stream of a stateless run."""
-    found = await engine.streams.find_end(None, run_id)
+    found = await engine.streams.find_end(None, run_id, asked, cancels=cancel_on_disconnect)
     frames = await engine.streams.join_stream(
         found,
         last_event_id=last_event_id,

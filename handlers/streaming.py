@@ -21,7 +21,7 @@ async def protocol_thread_events_post(
     *, thread_id: str, body: dict[str, Any], last_event_id: str | None, engine: Engine, asked: Asked
 ) -> EventStream:
     """Stream the events of a thread."""
-    return EventStream(engine.protocol.events(thread_id, body, asked, last_event_id))
+    return EventStream(await engine.protocol.events(thread_id, body, asked, last_event_id))
 
 
 async def protocol_thread_events_websocket_get(

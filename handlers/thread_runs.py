@@ -52,17 +52,17 @@ async def stream_run_threads__thread_id__runs_stream_post(
 
 
 async def get_run_http_threads__thread_id__runs__run_id__get(
-    *, thread_id: str, run_id: str, engine: Engine
+    *, thread_id: str, run_id: str, engine: Engine, asked: Asked
 ) -> dict[str, Any]:
     """Get a run of a thread."""
-    return await engine.runs.explained(thread_id, run_id)
+    return await engine.runs.explained(thread_id, run_id, asked)
 
 
 async def join_run_http_threads__thread_id__runs__run_id__join_get(
-    *, thread_id: str, run_id: str, engine: Engine
+    *, thread_id: str, run_id: str, engine: Engine, asked: Asked
 ) -> KeepAliveJson:
     """Wait for a run and answer with its output."""
-    found = await engine.streams.find_end(thread_id, run_id)
+    found = await engine.streams.find_end(thread_id, run_id, asked)
     here = f"/threads/{thread_id}/runs/{run_id}"
     headers = {"content-location": here, "location": f"{here}/join"}
     return KeepAliveJson(engine.streams.join(found), headers)
@@ -76,10 +76,11 @@ async def stream_run_http_threads__thread_id__runs__run_id__join_get(
     stream_mode: list[str] | None,
     cancel_on_disconnect: bool,
     engine: Engine,
+    asked: Asked,
     disconnected: Disconnected,
 ) -> EventStream:
     """Join the stream of a run."""
-    found = await engine.streams.find_end(thread_id, run_id)
+    found = await engine.streams.find_end(thread_id, run_id, asked, cancels=cancel_on_disconnect)
     frames = await engine.streams.join_stream(
         found,
         last_event_id=last_event_id,
@@ -99,29 +100,32 @@ async def list_runs_http_threads__thread_id__runs_get(
     status: str | None,
     select: list[str] | None,
     engine: Engine,
+    asked: Asked,
 ) -> list[dict[str, Any]]:
     """List the runs of a thread, newest first."""
-    runs = await engine.runs.list(thread_id, status, limit, offset)
+    runs = await engine.runs.list(thread_id, asked, status, limit, offset)
     return [project(run_body(run), select) for run in runs]
 
 
 async def delete_run_threads__thread_id__runs__run_id__delete(
-    *, thread_id: str, run_id: str, engine: Engine
+    *, thread_id: str, run_id: str, engine: Engine, asked: Asked
 ) -> None:
     """Delete a run and what it wrote."""
-    await engine.stops.delete(thread_id, run_id)
+    await engine.stops.delete(thread_id, run_id, asked)
 
 
 async def cancel_run_http_threads__thread_id__runs__run_id__cancel_post(
-    *, thread_id: str, run_id: str, wait: bool, action: CancelAction, engine: Engine
+    *, thread_id: str, run_id: str, wait: bool, action: CancelAction, engine: Engine, asked: Asked
 ) -> Raw | Reply:
     """Cancel a run; with `wait` answer with the state it left."""
-    state = await engine.stops.cancel(thread_id, run_id, action, wait=bool(wait))
+    state = await engine.stops.cancel(thread_id, run_id, asked, action, wait=bool(wait))
     here = f"/threads/{thread_id}/runs/{run_id}"
     headers = {"content-location": here, "location": f"{here}/join"}
     return Reply(empty=True) if state is None else Raw(state, headers=headers)
 
 
-async def cancel_runs_post(*, body: dict[str, Any], action: CancelAction, engine: Engine) -> None:
+async def cancel_runs_post(
+    *, body: dict[str, Any], action: CancelAction, engine: Engine, asked: Asked
+) -> None:
     """Cancel many runs."""
-    await engine.stops.cancel_many(body, action)
+    await engine.stops.cancel_many(body, asked, action)

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from graphstead import tracing
 from graphstead.abilities import abilities
+from graphstead.authentication import Guard, guard_of
 from graphstead.contract.app import CustomApp, build_app
 from graphstead.contract.compile import compile_contract
 from graphstead.contract.load import packaged
@@ -68,7 +69,7 @@ def create_app(settings: Settings, project: Project, *, run_worker: bool) -> Ser
     base_path, cors = mount_prefix(settings, project), cors_policy(settings, project)
     graphs, document = load_graphs(project), packaged()
     custom = _custom(project)
-    engine = _engine(
+    engine, guard = _engine(
         settings,
         project,
         graphs,
@@ -81,7 +82,9 @@ def create_app(settings: Settings, project: Project, *, run_worker: bool) -> Ser
         app = build_app(
             document,
             engine=engine,
-            lifespan=_lifespan(engine, custom),
+            lifespan=_lifespan(engine, guard, custom),
+            authenticate=guard.authenticate,
+            added=guard.openapi,
             response_validation=settings.response_validation,
             unknown_fields=settings.unknown_fields,
             max_body_bytes=settings.max_body_bytes,
@@ -120,7 +123,8 @@ def check_handlers() -> int:
 
 def open_engine(settings: Settings, project: Project, *, run_worker: bool) -> Engine:
     """Return an engine over the project's graphs and database, not yet started."""
-    return _engine(settings, project, load_graphs(project), run_worker=run_worker)
+    engine, _ = _engine(settings, project, load_graphs(project), run_worker=run_worker)
+    return engine
 
 
 def _engine(
@@ -131,11 +135,17 @@ def _engine(
     run_worker: bool,
     reference: ContractReference | None = None,
     admits: Callable[[str], bool] = ANY_PAGE,
-) -> Engine:
+) -> tuple[Engine, Guard]:
     # After the graphs: a project may have set up a tracer of its own.
     tracing.configure_tracing(settings)
-    return Engine(
-        storage=open_storage(settings),
+    storage = open_storage(settings)
+    try:
+        guard = guard_of(settings, project, storage)
+    except StartupError:
+        storage.close()
+        raise
+    engine = Engine(
+        storage=storage,
         graphs=graphs,
         settings=settings,
         run_worker=run_worker,
@@ -143,6 +153,7 @@ def _engine(
         thread_ttl=project.thread_ttl,
         store=project.store,
         webhooks=project.webhooks.filled(os.environ),
+        access=guard.access,
         reference=reference,
         admits=admits,
         disabled=project.http.disabled,
@@ -150,14 +161,16 @@ def _engine(
         figures_dir=settings.data_dir / "figures",
         capabilities=abilities(settings, project, packaged()),
     )
+    return engine, guard
 
 
-def _lifespan(engine: Engine, custom: CustomApp | None) -> Any:
+def _lifespan(engine: Engine, guard: Guard, custom: CustomApp | None) -> Any:
     """Start the project's own application first and stop it last; the engine runs in between."""
 
     @asynccontextmanager
     async def lifespan(app: Any) -> AsyncIterator[Any]:
         async with AsyncExitStack() as parts:
+            parts.callback(guard.close)
             parts.push_async_callback(engine.stop)
             state = None
             if custom is not None:

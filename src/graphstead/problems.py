@@ -26,6 +26,8 @@
     │  └─ GraphNotFound
     ├─ RpcRefused 200            the contract refuses a JSON-RPC request
     ├─ ServerError 500
+    │  └─ RuleFailed           a rule of the project about access, not the request
+    ├─ ForeignProblem            whatever status a rule of the project raises
     ├─ NotImplementedYet 501
     └─ Unavailable 503           carries Retry-After
     StartupError                 never reaches HTTP: the command line prints its faults
@@ -48,6 +50,7 @@ __all__ = [
     "CronNotFound",
     "FieldError",
     "Forbidden",
+    "ForeignProblem",
     "GraphNotFound",
     "InvalidJson",
     "MethodNotAllowed",
@@ -59,6 +62,7 @@ __all__ = [
     "RpcFault",
     "RpcRefused",
     "RpcUnknownMethod",
+    "RuleFailed",
     "RunNotFound",
     "ServerError",
     "StartupError",
@@ -73,6 +77,12 @@ __all__ = [
     "UnsupportedMediaType",
 ]
 
+KNOWN_CODES = {
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+}
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -367,6 +377,16 @@ class ServerError(Problem):
     default_detail = "The server failed to answer this request"
 
 
+class RuleFailed(ServerError):
+    """The project's own code about callers failed; what happened is in the log alone."""
+
+    code = "rule_failed"
+
+    def __init__(self, resource: str = "", action: str = "") -> None:
+        about = f"rule for {resource}.{action}" if resource else "authentication"
+        super().__init__(f"The {about} of this server failed; its log says why")
+
+
 class NotImplementedYet(Problem):
     """The contract describes it, this version does not do it."""
 
@@ -386,6 +406,17 @@ class Unavailable(Problem):
         self.retry_after_s = retry_after_s
         seconds = max(1, math.ceil(retry_after_s))
         super().__init__(detail, headers={"retry-after": str(seconds)})
+
+
+class ForeignProblem(Problem):
+    """A problem whose status other code chose, such as a user's rule; any status will do."""
+
+    code = "http_error"
+
+    def __init__(self, status: int, detail: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(detail, headers=headers or {})
+        self.status = status  # type: ignore[misc]
+        self.code = KNOWN_CODES.get(status, self.code)  # type: ignore[misc]
 
 
 class StartupError(Exception):

@@ -30,6 +30,7 @@ LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 ResponseValidation = Literal["off", "sample", "strict"]
 Dispatch = Literal["bells", "procrastinate"]
 UnknownFields = Literal["report", "reject"]
+AuthMode = Literal["none", "keys"]
 
 
 def _setting(default: Any, help_text: str, *environment_names: str, **bounds: Any) -> Any:
@@ -174,6 +175,17 @@ class Settings(BaseSettings):
         "GRAPHSTEAD_CORS_ALLOW_ORIGINS",
         "CORS_ALLOW_ORIGINS",
     )
+    auth: AuthMode = _setting(
+        "none",
+        "Who may call: everybody, unless the project has auth.path; or keys of this server.",
+        "GRAPHSTEAD_AUTH",
+        "LANGGRAPH_AUTH_TYPE",
+    )
+    studio_auth: bool = _setting(
+        False,
+        "Let Studio on this machine in without the project's authentication. dev: true.",
+        "GRAPHSTEAD_STUDIO_AUTH",
+    )
     mcp_contract_tools: bool = _setting(
         True,
         "Offer MCP clients tools that search, show and apply the contract of this server.",
@@ -262,6 +274,16 @@ class Settings(BaseSettings):
     @classmethod
     def _upper_level(cls, value: Any) -> Any:
         return value.upper() if isinstance(value, str) else value
+
+    @field_validator("auth", mode="before")
+    @classmethod
+    def _refuse_other_services(cls, value: Any) -> Any:
+        if value == "langsmith":
+            raise ValueError(
+                "this server asks no other service about keys; use auth of langgraph.json, or keys "
+                "of its own (GRAPHSTEAD_AUTH=keys)"
+            )
+        return "none" if value in ("noop", "custom") else value
 
     @field_validator("database_uri")
     @classmethod

@@ -21,11 +21,9 @@ WITHOUT_EFFECT = {
 }
 # Served without these, a project would be less safe than its author believes.
 REFUSED = {
-    "LANGGRAPH_AUTH_TYPE": "no service elsewhere verifies keys; use auth of langgraph.json",
     "LANGGRAPH_AES_KEY": "encryption comes later; it is not served without",
     "LANGGRAPH_AES_JSON_KEYS": "encryption comes later; it is not served without",
 }
-HARMLESS = {"LANGGRAPH_AUTH_TYPE": "noop"}
 # Read elsewhere: between our processes, and by the benchmarks and tests.
 CARRIED = frozenset({"GRAPHSTEAD_READY_FD", "GRAPHSTEAD_URL"})
 
@@ -34,7 +32,7 @@ def refused_variables(environment: Mapping[str, str]) -> Iterator[str]:
     """Yield why the server must not start, a sentence for each variable that forbids it."""
     for name in sorted(REFUSED.keys() - _read()):
         value = environment.get(name, "")
-        if value and value != HARMLESS.get(name):
+        if value:
             yield f"{name}: {REFUSED[name]}"
 
 

@@ -96,7 +96,7 @@ VARIABLES = {
     "LOG_LEVEL": "debug",
     "LOG_JSON": "true",
     "LOG_COLOR": "false",
-    "LANGGRAPH_AUTH_TYPE": "langsmith",
+    "LANGGRAPH_AUTH_TYPE": "keys",
     "LANGGRAPH_AES_KEY": "0123456789abcdef",
     "LANGGRAPH_AES_JSON_KEYS": "a,b",
     "LANGSMITH_API_KEY": "k",

@@ -45,7 +45,14 @@ def make_cron(
     storage: Storage, clock: StoppedClock, thread_id: str | None = None, **body: Any
 ) -> CronRow:
     body = {"assistant_id": "echo", "schedule": "@hourly", "input": {"message": "hi"}, **body}
-    row = new_row(body, assistant_id=ECHO, thread_id=thread_id, caller=USER, clock=clock)
+    row = new_row(
+        body,
+        cron_id=clock.new_id(),
+        assistant_id=ECHO,
+        thread_id=thread_id,
+        caller=USER,
+        clock=clock,
+    )
     storage.write_blocking(lambda tx: tx.crons.insert(row))
     return row
 

@@ -65,8 +65,8 @@ def test_environment_may_come_from_a_file(tmp_path: Path) -> None:
 
 
 def test_keys_this_version_cannot_honour_are_listed(tmp_path: Path) -> None:
-    project = load(tmp_path, auth={"path": "./auth.py:auth"}, priority={}, node_version="20")
-    assert project.unsupported == ("auth", "priority")
+    project = load(tmp_path, encryption={"path": "./e.py:e"}, priority={}, node_version="20")
+    assert project.unsupported == ("encryption", "priority")
     assert project.warnings == ()
 
 

@@ -126,6 +126,7 @@ def test_a_search_that_walks_an_index_need_not_sort(
         ("runs.of_worker", "runs_of_worker"),
         ("runs.cancels_of", "runs_of_worker"),
         ("runs.by_active_status", "runs_active"),
+        ("runs.active_ids", "runs_active"),
         ("runs.counts", "runs_active"),
         ("runs.unstopped", "runs_active"),
         ("events.purgeable", "ends_by_time"),

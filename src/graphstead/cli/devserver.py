@@ -30,7 +30,9 @@ SETTING_FLAGS = ("host", "port", "data_dir", "n_jobs_per_worker", "log_level", "
 def run(config: Path, flags: Mapping[str, Any]) -> int:
     """Serve until a signal; return the exit code. Nothing listens before all is loaded."""
     given = {name: flags[name] for name in SETTING_FLAGS}
-    project, settings = open_project(config, given, {"shutdown_grace_s": GRACE_S})
+    project, settings = open_project(
+        config, given, {"shutdown_grace_s": GRACE_S, "studio_auth": True}
+    )
     if flags["debug_port"] is not None:
         debugger.listen(settings.host, flags["debug_port"], wait=flags["wait_for_client"])
     app = create_app(settings, project, run_worker=True)

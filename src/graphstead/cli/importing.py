@@ -12,6 +12,7 @@ import click
 from graphstead.app import open_storage
 from graphstead.cli.options import config_option, setting_option
 from graphstead.cli.project import open_project
+from graphstead.engine.access import Access
 from graphstead.engine.assistants import Assistants
 from graphstead.engine.clock import SystemClock
 from graphstead.engine.embedding import Embedder
@@ -73,7 +74,7 @@ async def _copy(
     host = GraphHost(graphs)
     items = _embedding_store(storage, graphs, project)
     # Threads and crons refer to the graphs' own assistants, which a first start would make.
-    Assistants(storage, host, clock).seed()
+    Assistants(storage, host, clock, Access()).seed()
     importer = Importer(
         source, storage, graphs, clock, overwrite=overwrite, items=items, progress=_progress
     )

@@ -24,6 +24,7 @@ COMMANDS = {
     "doctor": "Look for what is wrong, and say what to do about it.",
     "dockerfile": "Write a Dockerfile for the project, on request with a compose file.",
     "import": "Copy assistants, threads, crons and items from another Agent Server.",
+    "keys": "Make, list and end keys that callers show to this server.",
     "runs": "List what runs and what waits, and why.",
     "webhooks": "List webhook calls that were given up, or send them again.",
     "spec": "Print the contract, or name what changed between two.",

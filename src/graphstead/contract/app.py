@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager
 from functools import partial
+from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
 from connexion.exceptions import ProblemException
@@ -30,7 +31,7 @@ from graphstead.contract.custom import (
     CustomUser,
     customized,
 )
-from graphstead.contract.docs import BareHealthMiddleware, DocsMiddleware
+from graphstead.contract.docs import BareHealthMiddleware, DocsMiddleware, with_security
 from graphstead.contract.events import EventContract
 from graphstead.contract.exchange import Drain
 from graphstead.contract.merged import merged
@@ -60,6 +61,7 @@ from graphstead.problems import Problem, StartupError
 
 __all__ = ["ContractMiddleware", "CustomApp", "Lifespan", "build_app"]
 
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 Lifespan: TypeAlias = Callable[[Any], AbstractAsyncContextManager[Any]]
 Layer: TypeAlias = Callable[..., ASGIApp]
 
@@ -83,6 +85,7 @@ def build_app(
     engine: Any,
     lifespan: Lifespan | None = None,
     authenticate: Authenticate | None = None,
+    added: Mapping[str, Any] = NOTHING,
     response_validation: ResponseValidation = "off",
     unknown_fields: Literal["report", "reject"] = "report",
     max_body_bytes: int = DEFAULT_MAX_BODY_BYTES,
@@ -95,9 +98,10 @@ def build_app(
 ) -> ContractMiddleware:
     """Return the ASGI application that serves a bundled document with the handlers of a package.
 
-    ``engine`` is handed to every handler that names it. ``drain`` is set by the server when it
-    starts to shut down. Everything lies below ``base_path``; parts in ``disabled`` are not served
-    (see ``switches``). Raises StartupError with every disagreement between both sides.
+    ``engine`` is handed to every handler that names it. ``added`` goes into the document that is
+    served (`securitySchemes`, `security`, `paths`). ``drain`` is set by the server when it starts
+    to shut down. Everything lies below ``base_path``; parts in ``disabled`` are not served (see
+    ``switches``). Raises StartupError with every disagreement between both sides.
     """
     strict = response_validation == "strict"
     answers = schemas_for(close_answers(bundle)) if strict else None
@@ -107,7 +111,7 @@ def build_app(
     if faults:
         raise StartupError(faults)
     served = Contract31(switched_off(bundle, disabled), base_path=base_path)
-    pages = _pages(served.raw, base_path, custom, disabled)
+    pages = _pages(served.raw, base_path, custom, disabled, added)
     judges = [] if response_validation == "off" else [CompiledResponseMiddleware]
     app = ContractMiddleware(
         ContractASGIApp(),
@@ -151,7 +155,7 @@ def _layers(
     Around a project's own application there are errors twice: what its middleware raises is
     answered outside of it, what the contract raises inside, so that it sees answers alone.
     """
-    routed = [FastRoutingMiddleware, AuthMiddleware]
+    routed: list[Layer] = [FastRoutingMiddleware, AuthMiddleware]
     sockets = partial(WebSocketMiddleware, policy=cors)
     if custom is None:
         return [*pages, *routed, sockets]
@@ -168,12 +172,13 @@ def _pages(
     base_path: str,
     custom: CustomApp | None,
     disabled: Collection[str],
+    added: Mapping[str, Any],
 ) -> list[Layer]:
     if "meta" in disabled:
         return [partial(BareHealthMiddleware, base_path=base_path)]
     shown = document if custom is None else merged(document, custom.app)
     return [
-        partial(DocsMiddleware, document=shown, base_path=base_path),
+        partial(DocsMiddleware, document=with_security(shown, added), base_path=base_path),
         partial(PagesMiddleware, document=document, base_path=base_path),
     ]
 

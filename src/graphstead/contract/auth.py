@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 from connexion.middleware.abstract import RoutedAPI, RoutedMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from graphstead.contract.route import CUSTOM
 from graphstead.problems import Unauthorized
 
 __all__ = ["ANONYMOUS", "ApiKeys", "AuthMiddleware", "AuthRequest", "Authenticate", "Caller"]
@@ -22,12 +23,16 @@ __all__ = ["ANONYMOUS", "ApiKeys", "AuthMiddleware", "AuthRequest", "Authenticat
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The identity behind a request; the empty identity is anonymous."""
+    """The identity behind a request; the empty identity is anonymous.
+
+    `source` is the object that an authenticator answered, for whoever wants more of it.
+    """
 
     identity: str = ""
     display_name: str = ""
     permissions: tuple[str, ...] = ()
     extras: Mapping[str, Any] = field(default_factory=dict)
+    source: Any = field(default=None, compare=False, repr=False)
 
     @property
     def is_anonymous(self) -> bool:
@@ -116,6 +121,27 @@ class AuthAPI(RoutedAPI):  # type: ignore[misc]
 
 
 class AuthMiddleware(RoutedMiddleware):  # type: ignore[misc]
-    """Ask the hook who is calling before anything else looks at the request."""
+    """Ask the hook who is calling before anything else looks at the request.
+
+    An unknown path is guarded, too: nobody learns by trying what is there. Routes of the project's
+    own application have been asked before, where they want it.
+    """
 
     api_cls = AuthAPI
+
+    def __init__(self, app: ASGIApp) -> None:
+        super().__init__(app)
+        self._hook: Authenticate | None = None
+
+    def add_api(self, specification: Any, **options: Any) -> Any:
+        """Take the operations, and the hook that guards all there is."""
+        self._hook = options.get("authenticate")
+        return super().add_api(specification, **options)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Guard what is no operation here, operations one by one."""
+        if scope["type"] == "http" and self._hook is not None:
+            exchange = scope["extensions"]["contract"]
+            if exchange.operation is None and CUSTOM not in scope["extensions"]:
+                exchange.caller = await self._hook(AuthRequest(scope, None))
+        await super().__call__(scope, receive, send)

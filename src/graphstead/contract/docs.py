@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from graphstead.contract.load import Document
 from graphstead.contract.switches import HEALTH_PATH
 
-__all__ = ["BareHealthMiddleware", "DocsMiddleware", "StaticFile"]
+__all__ = ["BareHealthMiddleware", "DocsMiddleware", "StaticFile", "with_security"]
 
 ASSETS = {
     "swagger-ui-bundle.js": "text/javascript; charset=utf-8",
@@ -132,6 +132,28 @@ class DocsMiddleware:
             content = files("graphstead.contract").joinpath("docs_assets", name).read_bytes()
             self._assets[name] = StaticFile(content, ASSETS[name], "public, max-age=86400")
         return self._assets[name]
+
+
+def with_security(document: Mapping[str, Any], added: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the document with what an installation says of its own security.
+
+    `securitySchemes` join ours, `security` takes the place of ours, members of an operation in
+    `paths` go over those it has.
+    """
+    if not added:
+        return document
+    components = document.get("components", {})
+    schemes = {**components.get("securitySchemes", {}), **added.get("securitySchemes", {})}
+    paths = dict(document.get("paths", {}))
+    for path, operations in added.get("paths", {}).items():
+        known = paths.get(path, {})
+        paths[path] = {**known, **{m: {**known.get(m, {}), **o} for m, o in operations.items()}}
+    return {
+        **document,
+        "security": added.get("security", document.get("security", [])),
+        "components": {**components, "securitySchemes": schemes},
+        "paths": paths,
+    }
 
 
 class BareHealthMiddleware:

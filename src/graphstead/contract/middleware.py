@@ -23,7 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from graphstead.contract.exchange import KEY, Exchange, exchange_of
 from graphstead.contract.json_rpc import rpc_fault
 from graphstead.figures import FIGURES
-from graphstead.problems import Problem, ServerError, Unprocessable
+from graphstead.problems import ForeignProblem, Problem, ServerError, Unprocessable
 
 __all__ = [
     "EXPOSED_HEADERS",
@@ -257,7 +257,4 @@ async def answer_unexpected(request: ConnexionRequest, error: Exception) -> Conn
 
 
 def _foreign(status: int, detail: Any, headers: Any) -> Problem:
-    code = {404: "not_found", 405: "method_not_allowed"}.get(status, "http_error")
-    kind = type("ForeignProblem", (Problem,), {"status": status, "code": code})
-    problem: Problem = kind(str(detail or PHRASES.get(status, "")), headers=headers or {})
-    return problem
+    return ForeignProblem(status, str(detail or PHRASES.get(status, "")), headers)

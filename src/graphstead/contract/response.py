@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from graphstead.contract.compile import Operation
 from graphstead.contract.load import DATA, Document, follow
-from graphstead.problems import Problem, ServerError
+from graphstead.problems import ForeignProblem, Problem, ServerError
 
 __all__ = ["CompiledResponseMiddleware", "ResponseValidation", "close_answers", "complain"]
 
@@ -70,7 +70,8 @@ class CompiledResponseAPI(RoutedAPI):  # type: ignore[misc]
             try:
                 await next_app(scope, receive, _Judged(compiled, mode, send, scope["method"]))
             except Problem as problem:
-                if compiled.declared(problem.status) is None:
+                foreign = isinstance(problem, ForeignProblem)
+                if not foreign and compiled.declared(problem.status) is None:
                     complain(compiled, [f"undeclared {problem.status}: {problem.detail}"], mode)
                 raise
 

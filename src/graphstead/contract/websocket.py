@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -129,12 +128,14 @@ class WebSocketMiddleware(SpecMiddleware):  # type: ignore[misc]
     async def _admit(self, scope: Scope, exchange: Exchange, operation: Operation) -> None:
         """Let the request in. Raises Forbidden, Unprocessable and whatever the hook raises."""
         exchange.operation = operation
-        headers = AuthRequest(scope, operation.operation_id).headers
+        # The handshake is an ordinary request, and that is how the project's code may look at it.
+        request = AuthRequest({**scope, "type": "http"}, operation.operation_id)
+        headers = request.headers
         origin = headers.get("origin")
         if origin is not None and not _may_come_from(origin, headers.get("host"), self._policy):
             raise Forbidden(f"Pages of {origin} may not open WebSockets here")
         if self._authenticate is not None and not operation.public:
-            exchange.caller = await self._authenticate(AuthRequest(scope, operation.operation_id))
+            exchange.caller = await self._authenticate(request)
         read = parameter_reader(operation, self._reject_unknown)
         exchange.arguments = read(scope, exchange)
 
@@ -168,6 +169,8 @@ class WebSocketMiddleware(SpecMiddleware):  # type: ignore[misc]
         except SocketClosed:
             return NORMAL
         except Exception as error:  # the edge: a fault of one connection is logged, not passed on
+            if isinstance(error, Problem) and error.status < 500:
+                return REFUSED + error.status
             log.error(
                 "request %s: the WebSocket failed: %r",
                 exchange.request_id,
@@ -185,12 +188,7 @@ def _identified(exchange: Exchange) -> list[tuple[bytes, bytes]]:
 
 def _may_come_from(origin: str, host: str | None, policy: CorsPolicy) -> bool:
     """Tell whether a page may connect: one of this server's own, or what CORS lets in."""
-    if origin.partition("://")[2] == host:
-        return True
-    if "*" in policy.allow_origins or origin in policy.allow_origins:
-        return True
-    pattern = policy.allow_origin_regex
-    return pattern is not None and re.fullmatch(pattern, origin) is not None
+    return origin.partition("://")[2] == host or policy.admits(origin)
 
 
 async def _refuse(

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from graphstead.engine import thread_life, transitions
+from graphstead.engine.access import OPEN, Grant
 from graphstead.engine.clock import Clock, wire_time
 from graphstead.engine.merging import open_configurable, open_metadata, refuse_both
 from graphstead.problems import AssistantNotFound, Conflict, NotFound
@@ -34,35 +35,33 @@ def new_row(body: Mapping[str, Any], assistant_id: str) -> AssistantRow:
     )
 
 
-def insert(tx: Tx, row: AssistantRow, *, keep: bool) -> AssistantRow:
+def insert(tx: Tx, row: AssistantRow, *, keep: bool, grant: Grant = OPEN) -> AssistantRow:
     """Store a new assistant; with `keep` return the one that is there. Raises Conflict."""
     if tx.assistants.insert(row):
         return row
     existing = tx.assistants.get(row.assistant_id)
-    if existing is None or not keep:
+    if existing is None or not keep or not grant.admits(existing.metadata):
         raise Conflict(f"Assistant '{row.assistant_id}' already exists")
     return existing
 
 
-def existing(tx: Tx, assistant_id: str) -> AssistantRow:
-    """Get an assistant. Raises AssistantNotFound."""
+def existing(tx: Tx, assistant_id: str, grant: Grant = OPEN) -> AssistantRow:
+    """Get an assistant. Raises AssistantNotFound, also for one that the grant does not admit."""
     row = tx.assistants.get(assistant_id)
-    if row is None:
+    if row is None or not grant.admits(row.metadata):
         raise AssistantNotFound(assistant_id)
     return row
 
 
-def _held(tx: Tx, assistant_id: str) -> AssistantRow:
+def _held(tx: Tx, assistant_id: str, grant: Grant) -> AssistantRow:
     """Get an assistant and hold it, so that versions are numbered one after the other."""
-    row = tx.assistants.lock(assistant_id)
-    if row is None:
-        raise AssistantNotFound(assistant_id)
-    return row
+    tx.assistants.lock(assistant_id)
+    return existing(tx, assistant_id, grant)
 
 
-def patch(tx: Tx, assistant_id: str, body: Mapping[str, Any]) -> AssistantRow:
+def patch(tx: Tx, assistant_id: str, body: Mapping[str, Any], grant: Grant = OPEN) -> AssistantRow:
     """Store a new version, one above the highest there is, and make it the current one."""
-    row = _held(tx, assistant_id)
+    row = _held(tx, assistant_id, grant)
     highest = tx.assistants.versions(assistant_id, None, Page(limit=1))
     config, context = _settings(body, row.config, row.context)
     changed = replace(
@@ -94,9 +93,9 @@ def _settings(body: Mapping[str, Any], config: Json, context: Json) -> tuple[Jso
     return mirrored, configurable
 
 
-def set_latest(tx: Tx, assistant_id: str, version: int) -> AssistantRow:
+def set_latest(tx: Tx, assistant_id: str, version: int, grant: Grant = OPEN) -> AssistantRow:
     """Make a stored version the current one. Raises AssistantNotFound, NotFound."""
-    row = _held(tx, assistant_id)
+    row = _held(tx, assistant_id, grant)
     chosen = tx.assistants.version(assistant_id, version)
     if chosen is None:
         raise NotFound(f"Assistant '{assistant_id}' has no version {version}")
@@ -105,10 +104,10 @@ def set_latest(tx: Tx, assistant_id: str, version: int) -> AssistantRow:
     return current
 
 
-def delete(tx: Tx, assistant_id: str) -> None:
+def delete(tx: Tx, assistant_id: str, grant: Grant = OPEN) -> None:
     """Delete an assistant with all its versions and crons. Raises AssistantNotFound."""
-    if not tx.assistants.delete(assistant_id):
-        raise AssistantNotFound(assistant_id)
+    existing(tx, assistant_id, grant)
+    tx.assistants.delete(assistant_id)
     tx.crons.delete_of_assistant(assistant_id)
 
 

@@ -8,7 +8,9 @@ from typing import Any
 from uuid import uuid4
 
 from graphstead.engine import assistant_rows
+from graphstead.engine.access import Access, Action, Grant
 from graphstead.engine.assistant_graphs import AssistantGraphs
+from graphstead.engine.assistant_threads import AssistantThreads
 from graphstead.engine.callers import Asked
 from graphstead.engine.clock import Clock, as_uuid, system_assistant_id, wire_time
 from graphstead.engine.pages import Found, found, page_of, project
@@ -18,7 +20,8 @@ from graphstead.problems import GraphNotFound, NotFound
 from graphstead.storage.base import Storage, Tx
 from graphstead.storage.rows import AssistantFilter, AssistantRow, Json
 
-THREADS_AT_ONCE = 100
+# What a rule can change of an assistant.
+CHANGEABLE = ("config", "context", "metadata", "name")
 RUNS_AT_ONCE = 500
 
 
@@ -33,8 +36,10 @@ class Created:
 class Assistants:
     """Everything a client can ask of assistants."""
 
-    def __init__(self, storage: Storage, host: GraphHost, clock: Clock) -> None:
+    def __init__(self, storage: Storage, host: GraphHost, clock: Clock, access: Access) -> None:
         graphs = host.graphs
+        self._access = access
+        self._thread_ends = AssistantThreads(storage, clock, access)
         self._storage = storage
         self._clock = clock
         self._graphs_of = AssistantGraphs(host)
@@ -74,13 +79,23 @@ class Assistants:
             raise GraphNotFound(assistant_id, self._graphs.ids)
         return known
 
-    async def get(self, assistant_id: str) -> Json:
+    async def get(self, assistant_id: str, asked: Asked) -> Json:
         """Get an assistant by id or graph name. Raises GraphNotFound, AssistantNotFound."""
-        return assistant_body(await self._row(assistant_id))
+        return assistant_body(await self._row(assistant_id, asked))
 
-    async def _row(self, assistant_id: str) -> AssistantRow:
+    def is_system(self, assistant_id: str) -> bool:
+        """Tell whether an assistant is a graph's own."""
+        return assistant_id in self._system
+
+    async def _row(self, assistant_id: str, asked: Asked) -> AssistantRow:
         resolved = self.resolve(assistant_id)
-        return await self._storage.read(lambda tx: assistant_rows.existing(tx, resolved))
+        grant = await self._may(asked, "read", resolved)
+        return await self._storage.read(lambda tx: assistant_rows.existing(tx, resolved, grant))
+
+    async def _may(self, asked: Asked, action: Action, assistant_id: str, **value: Any) -> Grant:
+        return await self._access.ask(
+            asked.caller, "assistants", action, assistant_id=assistant_id, **value
+        )
 
     async def create(self, body: Mapping[str, Any], asked: Asked) -> Created:
         """Store a new assistant; an existing one is returned with `if_exists: do_nothing`.
@@ -88,49 +103,68 @@ class Assistants:
         Raises NotFound for an unknown graph, Conflict for a taken id, BadRequest.
         """
         self._served(body["graph_id"])
-        row = assistant_rows.new_row(body, as_uuid(body.get("assistant_id") or "") or str(uuid4()))
+        assistant_id = as_uuid(body.get("assistant_id") or "") or str(uuid4())
+        grant = await self._may(asked, "create", assistant_id, **_asked_of_rule(body))
+        row = assistant_rows.new_row(grant.over(body, *CHANGEABLE), assistant_id)
+        self._access.tell_of_strangers(grant, "assistants", row.metadata)
         keep = body.get("if_exists") == "do_nothing"
         scope = f"assistants {asked.caller.identity}"
         once = Once(scope, asked.idempotency_key, body, self._clock)
 
         def insert(tx: Tx) -> Json:
-            return assistant_body(assistant_rows.insert(tx, row, keep=keep))
+            return assistant_body(assistant_rows.insert(tx, row, keep=keep, grant=grant))
 
         made = await self._storage.write(lambda tx: once.answer(tx, insert))
         return Created(made, once.headers)
 
-    async def patch(self, assistant_id: str, body: Mapping[str, Any]) -> Json:
+    async def patch(self, assistant_id: str, body: Mapping[str, Any], asked: Asked) -> Json:
         """Store a new version and make it current. Raises AssistantNotFound, NotFound."""
         self._served(body.get("graph_id"))
         resolved = self.resolve(assistant_id)
-        row = await self._storage.write(lambda tx: assistant_rows.patch(tx, resolved, body))
+        grant = await self._may(asked, "update", resolved, **_asked_of_rule(body))
+        given = grant.over(body, *CHANGEABLE)
+        row = await self._storage.write(lambda tx: assistant_rows.patch(tx, resolved, given, grant))
         return assistant_body(row)
 
-    async def set_latest(self, assistant_id: str, version: int) -> Json:
+    async def set_latest(self, assistant_id: str, version: int, asked: Asked) -> Json:
         """Make a stored version the current one. Raises AssistantNotFound, NotFound."""
         resolved = self.resolve(assistant_id)
-        row = await self._storage.write(lambda tx: assistant_rows.set_latest(tx, resolved, version))
+        grant = await self._may(asked, "update", resolved, version=version)
+        row = await self._storage.write(
+            lambda tx: assistant_rows.set_latest(tx, resolved, version, grant)
+        )
         return assistant_body(row)
 
-    async def versions(self, assistant_id: str, body: Mapping[str, Any]) -> list[Json]:
+    async def versions(
+        self, assistant_id: str, body: Mapping[str, Any], asked: Asked
+    ) -> list[Json]:
         """List stored versions, newest first. Raises NotFound for an empty page."""
         resolved, page, metadata = self.resolve(assistant_id), page_of(body), body.get("metadata")
-        rows = await self._storage.read(lambda tx: tx.assistants.versions(resolved, metadata, page))
+        grant = await self._may(asked, "read", resolved)
+
+        def listed(tx: Tx) -> list[AssistantRow]:
+            current = tx.assistants.get(resolved)
+            if current is None or not grant.admits(current.metadata):
+                return []
+            return tx.assistants.versions(resolved, metadata, page)
+
+        rows = await self._storage.read(listed)
         if not rows:
             raise NotFound(f"Assistant '{assistant_id}' has no such versions")
         return [_version_body(row) for row in rows]
 
-    async def delete(self, assistant_id: str, *, with_threads: bool) -> None:
+    async def delete(self, assistant_id: str, asked: Asked, *, with_threads: bool) -> None:
         """Delete an assistant, its versions, crons and runs; `with_threads` also what it worked on.
 
         Raises AssistantNotFound.
         """
         resolved = self.resolve(assistant_id)
-        await self._storage.write(lambda tx: assistant_rows.delete(tx, resolved))
+        grant = await self._may(asked, "delete", resolved)
+        await self._storage.write(lambda tx: assistant_rows.delete(tx, resolved, grant))
         while await self._stop_runs(resolved) == RUNS_AT_ONCE:
             continue
-        while with_threads and await self._delete_threads(resolved) == THREADS_AT_ONCE:
-            continue
+        if with_threads:
+            await self._thread_ends.delete(resolved, asked)
 
     async def _stop_runs(self, assistant_id: str) -> int:
         clock = self._clock
@@ -138,46 +172,58 @@ class Assistants:
             lambda tx: assistant_rows.stop_runs(tx, assistant_id, clock, RUNS_AT_ONCE)
         )
 
-    async def _delete_threads(self, assistant_id: str) -> int:
-        clock = self._clock
-        return await self._storage.write(
-            lambda tx: assistant_rows.delete_threads(tx, assistant_id, clock, THREADS_AT_ONCE)
-        )
-
-    async def count(self, body: Mapping[str, Any]) -> int:
+    async def count(self, body: Mapping[str, Any], asked: Asked) -> int:
         """Count what a search with these filters finds. Raises NotFound for an unknown graph."""
-        match = self._match(body)
+        match = await self._match(body, asked, 0, 0)
         return await self._storage.read(lambda tx: tx.assistants.count(match))
 
-    async def drawing(self, assistant_id: str, xray: bool | int) -> Any:
+    async def drawing(self, assistant_id: str, asked: Asked, xray: bool | int) -> Any:
         """Draw the assistant's graph. Raises AssistantNotFound."""
-        return await self._graphs_of.drawing(await self._row(assistant_id), xray)
+        return await self._graphs_of.drawing(await self._row(assistant_id, asked), xray)
 
-    async def schemas(self, assistant_id: str) -> Json:
+    async def schemas(self, assistant_id: str, asked: Asked) -> Json:
         """Return the schemas of the assistant's graph. Raises AssistantNotFound."""
-        return await self._graphs_of.schemas(await self._row(assistant_id))
+        return await self._graphs_of.schemas(await self._row(assistant_id, asked))
 
-    async def subgraphs(self, assistant_id: str, namespace: str | None, recurse: bool) -> Any:
+    async def subgraphs(
+        self, assistant_id: str, asked: Asked, namespace: str | None, recurse: bool
+    ) -> Any:
         """Return the schemas of nested graphs by namespace. Raises AssistantNotFound."""
-        return await self._graphs_of.subgraphs(await self._row(assistant_id), namespace, recurse)
+        return await self._graphs_of.subgraphs(
+            await self._row(assistant_id, asked), namespace, recurse
+        )
 
-    async def search(self, body: Mapping[str, Any]) -> Found:
+    async def search(self, body: Mapping[str, Any], asked: Asked) -> Found:
         """Find assistants: filters graph_id, name (part of it), metadata; newest first by default.
 
         Raises NotFound for the id of a graph that is not served here.
         """
-        match, page = self._match(body), page_of(body)
+        page = page_of(body)
+        match = await self._match(body, asked, page.limit, page.offset)
         rows, total = await self._storage.read(
             lambda tx: (tx.assistants.search(match, page), tx.assistants.count(match))
         )
         shown = [project(assistant_body(row), body.get("select")) for row in rows]
         return found(shown, total, page)
 
-    def _match(self, body: Mapping[str, Any]) -> AssistantFilter:
+    async def _match(
+        self, body: Mapping[str, Any], asked: Asked, limit: int, offset: int
+    ) -> AssistantFilter:
+        grant = await self._access.ask(
+            asked.caller,
+            "assistants",
+            "search",
+            graph_id=body.get("graph_id"),
+            metadata=body.get("metadata") or {},
+            limit=limit,
+            offset=offset,
+        )
+        body = grant.over(body, "graph_id", "metadata")
         return AssistantFilter(
             graph_id=self._served(body.get("graph_id")),
             name=body.get("name"),
             metadata=body.get("metadata"),
+            access=grant.condition,
         )
 
     def _served(self, graph_id: str | None) -> str | None:
@@ -185,6 +231,17 @@ class Assistants:
             known = ", ".join(repr(name) for name in sorted(self._graphs.ids))
             raise NotFound(f"Graph '{graph_id}' not found. Expected one of: [{known}]")
         return graph_id
+
+
+def _asked_of_rule(body: Mapping[str, Any]) -> Json:
+    """Return what a rule for assistants.create or .update sees beside the id."""
+    return {
+        "graph_id": body.get("graph_id"),
+        "config": body.get("config") or {},
+        "context": body.get("context"),
+        "metadata": body.get("metadata") or {},
+        "name": body.get("name"),
+    }
 
 
 def assistant_body(row: AssistantRow) -> Json:

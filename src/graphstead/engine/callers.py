@@ -49,9 +49,9 @@ def user_of(caller: Caller) -> dict[str, Any] | None:
     if not caller.identity:
         return None
     return {
+        "is_authenticated": True,
         **caller.extras,
         "identity": caller.identity,
         "display_name": caller.display_name,
         "permissions": list(caller.permissions),
-        "is_authenticated": True,
     }

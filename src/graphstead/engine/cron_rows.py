@@ -9,11 +9,13 @@ from typing import Any
 from graphstead.engine import schedules
 from graphstead.engine.callers import Caller
 from graphstead.engine.clock import Clock, wire_time
-from graphstead.engine.drafts import Draft
+from graphstead.engine.drafts import Draft, Grants
 from graphstead.engine.merging import open_metadata, refuse_both
+from graphstead.engine.run_grants import granted
 from graphstead.problems import BadRequest
 from graphstead.storage.rows import CronRow, Json
 
+NO_RULES = Grants()
 APART = frozenset({"timezone", "end_time", "on_run_completed", "enabled"})
 FIXED = frozenset({"assistant_id", "thread_id", "cron_id"})
 RUN_MEMBERS = frozenset(
@@ -48,6 +50,7 @@ class Owner:
 def new_row(
     body: Mapping[str, Any],
     *,
+    cron_id: str,
     assistant_id: str,
     thread_id: str | None,
     caller: Caller,
@@ -58,7 +61,7 @@ def new_row(
     Raises Unprocessable, BadRequest for a schedule that is never due.
     """
     _check(body)
-    cron_id, now, now_ms = clock.new_id(), wire_time(), clock.now_ms()
+    now, now_ms = wire_time(), clock.now_ms()
     row = CronRow(
         cron_id=cron_id,
         assistant_id=assistant_id,
@@ -147,8 +150,9 @@ def _remembered(caller: Caller) -> Json:
     }
 
 
-def _owner(caller: Json) -> Owner:
-    return Owner(**{**caller, "permissions": tuple(caller["permissions"])})
+def owner_of(row: CronRow) -> Owner:
+    """Return who made a cron, and for whom its runs are made."""
+    return Owner(**{**row.caller, "permissions": tuple(row.caller["permissions"])})
 
 
 def run_body(row: CronRow) -> Json:
@@ -161,14 +165,17 @@ def run_body(row: CronRow) -> Json:
     return {**body, "metadata": row.metadata}
 
 
-def draft_of(row: CronRow, clock: Clock, thread_ttl: Json | None) -> Draft:
+def draft_of(
+    row: CronRow, clock: Clock, thread_ttl: Json | None, grants: Grants = NO_RULES
+) -> Draft:
     """Return the run that is due now."""
     return Draft(
         run_id=clock.new_id(),
         thread_id=row.thread_id,
         assistant_id=row.assistant_id,
-        body=run_body(row),
-        caller=_owner(row.caller),
+        body=granted(run_body(row), grants, stateless=row.thread_id is None),
+        grants=grants,
+        caller=owner_of(row),
         request_id=clock.new_id(),
         requested_ms=clock.now_ms(),
         thread_ttl=thread_ttl,

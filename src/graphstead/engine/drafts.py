@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from graphstead.engine.access import OPEN, Grant
 from graphstead.engine.callers import Caller
+from graphstead.engine.merging import open_metadata
 from graphstead.problems import BadRequest, NotImplementedYet
 from graphstead.storage.rows import Json
 
@@ -16,6 +18,15 @@ LATER_FIELDS = {
     "langsmith_tracer": "tracing to LangSmith is not part of this server",
     "strict_resume": "strict resume is not supported yet",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Grants:
+    """What rules say of a run: of its thread, of its assistant, of a thread made for it."""
+
+    run: Grant = OPEN
+    assistant: Grant = OPEN
+    thread: Grant = OPEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +48,13 @@ class Draft:
     headers: Mapping[str, str] = field(default_factory=dict)
     cron_id: str | None = None
     traceparent: str | None = None
+    grants: Grants = Grants()
+
+    @property
+    def thread_metadata(self) -> Json:
+        """Return the metadata of a thread that is made for the run."""
+        asked = open_metadata(self.body.get("metadata") or {})
+        return {**asked, **open_metadata(self.grants.thread.changes.get("metadata") or {})}
 
     @property
     def after_s(self) -> float:

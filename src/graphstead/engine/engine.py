@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from graphstead import tracing
+from graphstead.engine.access import Access
 from graphstead.engine.assistants import Assistants
 from graphstead.engine.clock import Clock, SystemClock
 from graphstead.engine.crons import Crons
@@ -17,6 +18,7 @@ from graphstead.engine.embedding import Embedder
 from graphstead.engine.graph_store import GraphStore
 from graphstead.engine.metrics import Metrics
 from graphstead.engine.protocol import Protocol as EventProtocol
+from graphstead.engine.run_grants import RunGate
 from graphstead.engine.run_stops import RunStops
 from graphstead.engine.run_streams import RunStreams
 from graphstead.engine.runs import Runs
@@ -84,6 +86,7 @@ class Engine:
         thread_ttl: ThreadTtl | None = None,
         store: StoreConfig | None = None,
         webhooks: WebhookRules | None = None,
+        access: Access | None = None,
         reference: Reference | None = None,
         admits: Callable[[str], bool] = lambda origin: True,
         disabled: Collection[str] = (),
@@ -95,6 +98,7 @@ class Engine:
         self._storage = storage
         self._settings = settings
         clock = clock or SystemClock()
+        access = access or Access()
         self._clock = clock
         worker_id = clock.new_id() if run_worker else None
         store = store or StoreConfig()
@@ -103,18 +107,26 @@ class Engine:
         graphs.store = self._items
         self._upkeep = Upkeep(worker_id, storage, settings, clock, thread_ttl, store.ttl)
         self._worker = Worker(worker_id, storage, graphs, settings, clock) if worker_id else None
-        self.assistants = Assistants(storage, self._host, clock)
-        self.stops = RunStops(storage, clock)
+        self.assistants = Assistants(storage, self._host, clock, access)
+        self.stops = RunStops(storage, clock, access)
         ttl = default_ttl(thread_ttl)
         rules = webhooks or WebhookRules()
-        self.runs = Runs(storage, self.assistants, clock, header_rule or HeaderRule(), ttl, rules)
-        self.crons = Crons(storage, self.assistants, clock, rules)
+        self.runs = Runs(
+            storage, self.assistants, clock, header_rule or HeaderRule(), access, ttl, rules
+        )
+        self.crons = Crons(storage, self.assistants, clock, access, rules)
         self._sender = Sender(storage, clock, rules, settings.webhook_secret)
-        self._timekeeper = Timekeeper(storage, clock, ttl, poll_s=settings.cron_poll_s)
-        self.streams = RunStreams(storage, self.stops, clock, settings.heartbeat_s)
-        self.protocol = EventProtocol(storage, self.runs, self.stops, settings.heartbeat_s)
-        self.threads = Threads(storage, self._host, clock, ttl)
-        self.store = Store(self._items)
+        self._timekeeper = Timekeeper(
+            storage,
+            clock,
+            ttl,
+            RunGate(access, self.assistants.is_system),
+            poll_s=settings.cron_poll_s,
+        )
+        self.streams = RunStreams(storage, self.stops, clock, settings.heartbeat_s, access)
+        self.protocol = EventProtocol(storage, self.runs, self.stops, settings.heartbeat_s, access)
+        self.threads = Threads(storage, self._host, clock, access, ttl)
+        self.store = Store(self._items, access)
         self._reference = reference
         self._admits = admits
         self.interfaces = interfaces or Interfaces(Path(), UiConfig())

@@ -23,6 +23,7 @@ from graphstead.engine.merging import TRACEPARENT
 from graphstead.engine.snapshots import interrupts_by_task
 from graphstead.engine.transitions import Outcome, StaleRun, ThreadOutcome
 from graphstead.figures import FIGURES
+from graphstead.graphs.auth_users import told_user
 from graphstead.graphs.load import GraphSet
 from graphstead.storage.base import Storage
 from graphstead.storage.errors import StorageUnavailable
@@ -217,11 +218,13 @@ class Execution:
         return None if bound else self._limits.default_recursion_limit
 
     def _open(self) -> Any:
+        config = self.run_row.kwargs["config"]
         return self._graphs.open(
             self._graph_id,
-            self.run_row.kwargs["config"],
+            config,
             access="threads.create_run",
             checkpointer=self._saver,
+            user=told_user(config["configurable"].get("langgraph_auth_user")),
             context=self.run_row.kwargs["context"],
         )
 

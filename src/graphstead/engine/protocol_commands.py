@@ -12,7 +12,9 @@ from typing import Any, cast, get_args
 import structlog
 
 from graphstead.engine import protocol_source
+from graphstead.engine.access import Access
 from graphstead.engine.callers import Asked
+from graphstead.engine.protocol_sight import sight
 from graphstead.engine.protocol_tree import tree_of
 from graphstead.engine.run_stops import RunStops
 from graphstead.engine.runs import Runs
@@ -73,8 +75,9 @@ def error(command_id: int | None, refused: Refused) -> Json:
 class Commands:
     """Carry out commands on threads; a connection adds its subscriptions to these."""
 
-    def __init__(self, storage: Storage, runs: Runs, stops: RunStops) -> None:
+    def __init__(self, storage: Storage, runs: Runs, stops: RunStops, access: Access) -> None:
         self._storage = storage
+        self._access = access
         self._runs = runs
         self._stops = stops
         self._known: Mapping[str, Command] = {
@@ -100,6 +103,7 @@ class Commands:
             params = command.get("params") or {}
             if not isinstance(params, Mapping):
                 raise Refused("invalid_argument", "params must be an object")
+            await sight(self._storage, self._access, thread_id, asked)
             seq = await self.last_seq(thread_id)
             return success(command_id, await known[method](thread_id, params, asked), seq)
         except Refused as refused:
@@ -150,7 +154,7 @@ class Commands:
         found = [run.run_id for run in active if run_id in (None, run.run_id)]
         if not found:
             raise Refused("no_such_run", "No such run of this thread is pending or running")
-        await self._stops.cancel(thread_id, found[0], cast(CancelAction, action), wait=False)
+        await self._stops.cancel(thread_id, found[0], asked, cast(CancelAction, action), wait=False)
         return {"run_id": found[0]}
 
     async def _tree(self, thread_id: str, params: Params, asked: Asked) -> Json:

@@ -16,8 +16,10 @@ import orjson
 import structlog
 import uuid_utils
 
+from graphstead.engine.access import Access
 from graphstead.engine.callers import Asked
 from graphstead.engine.protocol_commands import Command, Commands, Params, Refused, error
+from graphstead.engine.protocol_sight import sight
 from graphstead.problems import Unprocessable
 from graphstead.storage.base import Storage
 from graphstead.storage.rows import Bell, Json
@@ -45,9 +47,16 @@ class Session:
     """Serve one connection."""
 
     def __init__(
-        self, storage: Storage, commands: Commands, thread_id: str, socket: Socket, asked: Asked
+        self,
+        storage: Storage,
+        access: Access,
+        commands: Commands,
+        thread_id: str,
+        socket: Socket,
+        asked: Asked,
     ) -> None:
         self._storage = storage
+        self._access = access
         self._commands = commands
         self._thread_id = thread_id
         self._socket = socket
@@ -125,7 +134,8 @@ class Session:
 
     async def _replay(self, wanted: Wanted) -> int:
         """Send what a new subscription has missed; the first one starts the connection's walk."""
-        walk = ThreadFrames(self._storage, self._thread_id, wanted.since)
+        admits = await sight(self._storage, self._access, self._thread_id, self._asked)
+        walk = ThreadFrames(self._storage, self._thread_id, wanted.since, admits)
         until, sent = self._walk.seq if self._walk else None, 0
         while batch := await walk.new():
             missed = [one for one in batch if until is None or one.seq <= until]

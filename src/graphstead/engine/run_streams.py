@@ -7,6 +7,9 @@ from typing import Any, Protocol
 
 import orjson
 
+from graphstead.engine import transitions
+from graphstead.engine.access import Access, Grant
+from graphstead.engine.callers import Asked
 from graphstead.engine.clock import Clock
 from graphstead.engine.run_stops import RunStops
 from graphstead.engine.transitions import BY_USER, FINAL, REMOVED
@@ -27,8 +30,16 @@ class Gone(Protocol):
 class RunStreams:
     """Waiting for runs, joining them, streaming them."""
 
-    def __init__(self, storage: Storage, stops: RunStops, clock: Clock, heartbeat_s: float) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        stops: RunStops,
+        clock: Clock,
+        heartbeat_s: float,
+        access: Access,
+    ) -> None:
         self._storage = storage
+        self._access = access
         self._clock = clock
         self._stops = stops
         self._heartbeat_s = heartbeat_s
@@ -44,11 +55,15 @@ class RunStreams:
             if cancel_on_leave and gone is not None and gone.is_set():
                 await self._stops.interrupt(run.run_id)
 
-    async def find_end(self, thread_id: str | None, run_id: str) -> RunRow | EndRow:
+    async def find_end(
+        self, thread_id: str | None, run_id: str, asked: Asked, *, cancels: bool = False
+    ) -> RunRow | EndRow:
         """Get a run, or how it ended where a temporary run is already deleted.
 
-        Raises RunNotFound, also for a run of another thread or one taken away before its end.
+        With `cancels` the caller shall also be allowed to stop it. Raises RunNotFound, also for a
+        run of another thread or one taken away before its end.
         """
+        grants = await self._may_follow(asked, thread_id, run_id, cancels=cancels)
 
         def found(tx: Tx) -> RunRow | EndRow:
             run = tx.runs.get(run_id)
@@ -57,9 +72,23 @@ class RunStreams:
                 raise RunNotFound(run_id)
             if isinstance(row, EndRow) and row.output == REMOVED:
                 raise RunNotFound(run_id)
+            if not all(transitions.may_touch(tx, row, grant) for grant in grants):
+                raise RunNotFound(run_id)
             return row
 
         return await self._storage.read(found)
+
+    async def _may_follow(
+        self, asked: Asked, thread_id: str | None, run_id: str, *, cancels: bool
+    ) -> list[Grant]:
+        about = {"thread_id": thread_id, "run_id": run_id}
+        grants = [await self._access.ask(asked.caller, "threads", "read", **about)]
+        if cancels:
+            act = "interrupt"
+            grants.append(
+                await self._access.ask(asked.caller, "threads", "update", **about, action=act)
+            )
+        return grants
 
     async def join(self, found: RunRow | EndRow) -> bytes:
         """Return the output of a run: of a live one at its end, of a finished one at once.
@@ -103,18 +132,20 @@ class RunStreams:
         return self._leaving(frames, run_id, gone, cancel_on_leave and live)
 
     async def thread(
-        self, thread_id: str, *, last_event_id: str | None, modes: Iterable[str]
+        self, thread_id: str, asked: Asked, *, last_event_id: str | None, modes: Iterable[str]
     ) -> AsyncIterator[bytes]:
         """Yield what happens on a thread, run after run; never ends but with the thread.
 
         Raises ThreadNotFound.
         """
-        if await self._storage.read(lambda tx: tx.threads.get(thread_id)) is None:
+        grant = await self._access.ask(asked.caller, "threads", "read", thread_id=thread_id)
+        thread = await self._storage.read(lambda tx: tx.threads.get(thread_id))
+        if thread is None or not grant.admits(thread.metadata):
             raise ThreadNotFound(thread_id)
         after = None if last_event_id is None else sse.position_of(last_event_id)
-        asked = {mode for text in modes for mode in text.split(",")} or {"run_modes"}
+        wanted = {mode for text in modes for mode in text.split(",")} or {"run_modes"}
         batches = follow_thread(self._storage, thread_id, after, self._clock.now_ms())
-        return sse.thread_frames(batches, frozenset(asked), self._heartbeat_s)
+        return sse.thread_frames(batches, frozenset(wanted), self._heartbeat_s)
 
     def _frames(
         self, run_id: str, after_seq: int, *, with_id: bool, keep: sse.Keep

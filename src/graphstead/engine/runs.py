@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from graphstead import tracing
-from graphstead.engine import drafts, outbox, transitions
+from graphstead.engine import drafts, outbox, run_grants, transitions
+from graphstead.engine.access import Access
 from graphstead.engine.assistants import Assistants
 from graphstead.engine.callers import Asked
 from graphstead.engine.clock import Clock
 from graphstead.engine.drafts import Draft
 from graphstead.engine.explain import explain
 from graphstead.engine.replays import Once
+from graphstead.engine.run_grants import RunGate
 from graphstead.graphs.headers import HeaderRule
 from graphstead.graphs.webhooks import WebhookRules
 from graphstead.problems import Problem
@@ -58,10 +60,13 @@ class Runs:
         assistants: Assistants,
         clock: Clock,
         header_rule: HeaderRule,
+        access: Access,
         thread_ttl: Json | None = None,
         webhooks: WebhookRules | None = None,
     ) -> None:
         self._storage = storage
+        self._access = access
+        self._gate = RunGate(access, assistants.is_system)
         self._header_rule = header_rule
         self._assistants = assistants
         self._clock = clock
@@ -86,7 +91,7 @@ class Runs:
         Raises GraphNotFound, AssistantNotFound, ThreadNotFound, ThreadBusy, BadRequest, Conflict,
         and what `terms` raise.
         """
-        draft, clock = self._draft(body, thread_id, asked, thread_ttl), self._clock
+        draft, clock = await self._draft(body, thread_id, asked, thread_ttl), self._clock
 
         def work(tx: Tx) -> list[RunRow]:
             run = transitions.create(tx, draft, clock)
@@ -103,7 +108,7 @@ class Runs:
         made, clock = [], self._clock
         for index, body in enumerate(bodies):
             with _at(index):
-                made.append(self._draft(body, None, asked))
+                made.append(await self._draft(body, None, asked))
 
         def create_all(tx: Tx) -> list[RunRow]:
             runs = []
@@ -129,7 +134,7 @@ class Runs:
         runs = await self._storage.write(lambda tx: once.act(tx, work, _encode, _decode))
         return Made(runs, once.headers)
 
-    def _draft(
+    async def _draft(
         self,
         body: Mapping[str, Any],
         thread_id: str | None,
@@ -138,11 +143,14 @@ class Runs:
     ) -> Draft:
         drafts.check(body, stateless=thread_id is None)
         outbox.check(body, self._webhooks)
+        run_id, assistant_id = self._clock.new_id(), self._assistants.resolve(body["assistant_id"])
+        grants = await self._gate.ask(asked.caller, body, run_id, thread_id, assistant_id)
         return Draft(
-            run_id=self._clock.new_id(),
+            run_id=run_id,
             thread_id=thread_id,
-            assistant_id=self._assistants.resolve(body["assistant_id"]),
-            body=body,
+            assistant_id=assistant_id,
+            body=run_grants.granted(body, grants, stateless=thread_id is None),
+            grants=grants,
             caller=asked.caller,
             headers=self._header_rule.pick(asked.headers),
             request_id=asked.request_id,
@@ -151,34 +159,39 @@ class Runs:
             traceparent=tracing.traceparent(),
         )
 
-    async def explained(self, thread_id: str, run_id: str) -> Json:
+    async def explained(self, thread_id: str, run_id: str, asked: Asked) -> Json:
         """Get a run in its wire form, with why it waits, its attempt, worker and cancellation.
 
         Raises ThreadNotFound, RunNotFound.
         """
         now_ms = self._clock.now_ms()
+        grant = await self._access.ask(
+            asked.caller, "threads", "read", thread_id=thread_id, run_id=run_id
+        )
 
         def read(tx: Tx) -> Json:
-            run = _run_of(tx, thread_id, run_id)
+            transitions.thread_of(tx, thread_id, grant)
+            run = transitions.get_run(tx, thread_id, run_id)
             return {**run_body(run), **explain(tx, run, now_ms)}
 
         return await self._storage.read(read)
 
     async def list(
-        self, thread_id: str, status: str | None, limit: int, offset: int
+        self, thread_id: str, asked: Asked, status: str | None, limit: int, offset: int
     ) -> list[RunRow]:
         """List a thread's runs, newest first. Raises ThreadNotFound."""
 
+        ask, caller = self._access.ask, asked.caller
+        grant = await ask(caller, "threads", "read", thread_id=thread_id)
+        searching = await ask(caller, "threads", "search", thread_id=thread_id, metadata={})
+
         def listed(tx: Tx) -> list[RunRow]:
-            transitions.thread_of(tx, thread_id)
+            thread = transitions.thread_of(tx, thread_id, grant)
+            if not searching.admits(thread.metadata):
+                return []
             return tx.runs.list(thread_id, status, limit=limit, offset=offset)
 
         return await self._storage.read(listed)
-
-
-def _run_of(tx: Tx, thread_id: str, run_id: str) -> RunRow:
-    transitions.thread_of(tx, thread_id)
-    return transitions.get_run(tx, thread_id, run_id)
 
 
 class _at:

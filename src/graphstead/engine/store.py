@@ -7,7 +7,10 @@ from typing import Any, TypeVar
 
 from langgraph.store.base import NOT_PROVIDED, Item
 
+from graphstead.engine.access import Access
+from graphstead.engine.callers import Asked
 from graphstead.engine.graph_store import GraphStore
+from graphstead.engine.store_gate import StoreGate
 from graphstead.problems import BadRequest
 from graphstead.storage.rows import Json
 
@@ -17,57 +20,65 @@ T = TypeVar("T")
 class Store:
     """Everything a client can ask of the store that graphs use too."""
 
-    def __init__(self, items: GraphStore) -> None:
+    def __init__(self, items: GraphStore, access: Access) -> None:
         self._items = items
+        self._gate = StoreGate(access)
 
-    async def put(self, body: Mapping[str, Any]) -> None:
+    async def put(self, body: Mapping[str, Any], asked: Asked) -> None:
         """Write an item, on disk when this returns. Raises BadRequest for a reserved namespace."""
+        given = await self._gate.put(asked.caller, body)
         ttl = body.get("ttl")
         await _refusing(
             self._items.aput(
-                tuple(body["namespace"]),
+                given.namespace,
                 body["key"],
-                body["value"],
+                given.over(body, "value")["value"],
                 body.get("index"),
                 ttl=NOT_PROVIDED if ttl is None else ttl,
             )
         )
 
     async def get(
-        self, namespace: str, key: str, *, refresh_ttl: bool | None = None
+        self, namespace: str, key: str, asked: Asked, *, refresh_ttl: bool | None = None
     ) -> Json | None:
         """Return an item, None where there is none; `namespace` has its labels joined by dots."""
         labels = tuple(namespace.split("."))
-        item = await _refusing(self._items.aget(labels, key, refresh_ttl=refresh_ttl))
+        given = await self._gate.get(asked.caller, labels, key)
+        item = await _refusing(self._items.aget(given.namespace, key, refresh_ttl=refresh_ttl))
         return None if item is None else item_body(item)
 
-    async def delete(self, body: Mapping[str, Any]) -> None:
+    async def delete(self, body: Mapping[str, Any], asked: Asked) -> None:
         """Remove an item; one that is not there is no error."""
-        await _refusing(self._items.adelete(tuple(body.get("namespace") or ()), body["key"]))
+        given = await self._gate.delete(asked.caller, body)
+        await _refusing(self._items.adelete(given.namespace, body["key"]))
 
-    async def search(self, body: Mapping[str, Any]) -> Json:
+    async def search(self, body: Mapping[str, Any], asked: Asked) -> Json:
         """Return a page of items, the best match first. Raises BadRequest for an unfit filter."""
+        limit, offset = _whole(body, "limit", 10), _whole(body, "offset", 0)
+        given = await self._gate.search(asked.caller, body, limit, offset)
         found = await _refusing(
             self._items.asearch(
-                tuple(body.get("namespace_prefix") or ()),
+                given.namespace,
                 query=body.get("query"),
-                filter=body.get("filter"),
-                limit=_whole(body, "limit", 10),
-                offset=_whole(body, "offset", 0),
+                filter=given.filter(body.get("filter")),
+                limit=limit,
+                offset=offset,
                 refresh_ttl=body.get("refresh_ttl"),
             )
         )
         return {"items": [{**item_body(item), "score": item.score} for item in found]}
 
-    async def namespaces(self, body: Mapping[str, Any]) -> Json:
+    async def namespaces(self, body: Mapping[str, Any], asked: Asked) -> Json:
         """Return a page of the namespaces that hold items, sorted label by label."""
+        limit, offset = _whole(body, "limit", 100), _whole(body, "offset", 0)
+        given = await self._gate.namespaces(asked.caller, body, limit, offset)
         found: Sequence[Sequence[str]] = await _refusing(
             self._items.alist_namespaces(
-                prefix=tuple(body.get("prefix") or ()),
+                prefix=given.namespace,
                 suffix=tuple(body.get("suffix") or ()),
                 max_depth=_whole(body, "max_depth", 0) or None,
-                limit=_whole(body, "limit", 100),
-                offset=_whole(body, "offset", 0),
+                limit=limit,
+                offset=offset,
             )
         )
         return {"namespaces": [list(labels) for labels in found]}

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from graphstead.engine.access import OPEN, Grant
 from graphstead.engine.clock import Clock, wire_time, wire_time_of_ms
 from graphstead.engine.merging import open_metadata
 from graphstead.graphs.thread_ttl import ThreadTtl
@@ -36,30 +37,32 @@ def new_row(body: Mapping[str, Any], clock: Clock, default: Json | None = None) 
     )
 
 
-def insert(tx: Tx, row: ThreadRow, *, keep: bool) -> ThreadRow:
+def insert(tx: Tx, row: ThreadRow, *, keep: bool, grant: Grant = OPEN) -> ThreadRow:
     """Store a new thread; with `keep` one that is there already is returned as it is.
 
-    Raises ThreadExists.
+    Raises ThreadExists, also with `keep` for one that the grant does not admit.
     """
     if tx.threads.insert(row):
         return row
     existing = tx.threads.get(row.thread_id)
-    if existing is None or not keep:
+    if existing is None or not keep or not grant.admits(existing.metadata):
         raise ThreadExists(row.thread_id)
     return existing
 
 
-def locked(tx: Tx, thread_id: str) -> ThreadRow:
+def locked(tx: Tx, thread_id: str, grant: Grant = OPEN) -> ThreadRow:
     """Get a thread and hold its row. Raises ThreadNotFound."""
     row = tx.threads.lock(thread_id)
-    if row is None:
+    if row is None or not grant.admits(row.metadata):
         raise ThreadNotFound(thread_id)
     return row
 
 
-def patch(tx: Tx, thread_id: str, body: Mapping[str, Any], clock: Clock) -> ThreadRow:
+def patch(
+    tx: Tx, thread_id: str, body: Mapping[str, Any], clock: Clock, grant: Grant = OPEN
+) -> ThreadRow:
     """Merge metadata one level deep and set the time to live. Raises ThreadNotFound."""
-    row = locked(tx, thread_id)
+    row = locked(tx, thread_id, grant)
     metadata = {**row.metadata, **open_metadata(body.get("metadata") or {})}
     tx.threads.set_metadata(thread_id, metadata, row.config, wire_time())
     if "ttl" in body:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from graphstead.engine.access import Grant
 from graphstead.engine.pages import page_of
 from graphstead.engine.thread_rows import thread_body
 from graphstead.storage.rows import Json, Page, ThreadFilter, ThreadRow
@@ -13,13 +14,27 @@ from graphstead.storage.rows import Json, Page, ThreadFilter, ThreadRow
 STEP = re.compile(r"\.?([^.\[\]]+)|\[(-?\d+)\]")
 
 
-def filter_of(body: Mapping[str, Any]) -> ThreadFilter:
+def asked_of_rule(body: Mapping[str, Any], limit: int, offset: int) -> Json:
+    """Return what a rule for threads.search sees."""
+    return {
+        "metadata": body.get("metadata") or {},
+        "values": body.get("values") or {},
+        "status": body.get("status"),
+        "ids": body.get("ids"),
+        "limit": limit,
+        "offset": offset,
+    }
+
+
+def filter_of(body: Mapping[str, Any], grant: Grant) -> ThreadFilter:
     """Read the conditions of a search or count; an empty one is no condition."""
+    body = grant.over(body, "metadata", "values", "status", "ids")
     return ThreadFilter(
         metadata=body.get("metadata") or None,
         values=body.get("values") or None,
         status=body.get("status"),
         thread_ids=body.get("ids") or None,
+        access=grant.condition,
     )
 
 

@@ -13,6 +13,8 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.types import StateSnapshot
 
 from graphstead.engine import wire
+from graphstead.engine.access import Access
+from graphstead.engine.callers import Asked
 from graphstead.engine.checkpoints import Saver
 from graphstead.engine.graph_code import refusing
 from graphstead.engine.snapshots import thread_state
@@ -40,23 +42,25 @@ Select = Sequence[str] | None
 class ThreadStates:
     """Everything a client can read of the states of a thread."""
 
-    def __init__(self, storage: Storage, host: GraphHost) -> None:
+    def __init__(self, storage: Storage, host: GraphHost, access: Access) -> None:
         self._storage = storage
+        self._access = access
         self._host = host
 
     async def newest(
-        self, thread_id: str, *, subgraphs: bool = False, select: Select = None
+        self, thread_id: str, asked: Asked, *, subgraphs: bool = False, select: Select = None
     ) -> bytes:
         """Return the newest state, an empty one where nothing has run.
 
         Raises ThreadNotFound, StateUnreadable.
         """
-        return await self.at(thread_id, {}, subgraphs=subgraphs, select=select)
+        return await self.at(thread_id, {}, asked, subgraphs=subgraphs, select=select)
 
     async def at(
         self,
         thread_id: str,
         checkpoint: Mapping[str, Any],
+        asked: Asked,
         *,
         subgraphs: bool = False,
         select: Select = None,
@@ -66,19 +70,19 @@ class ThreadStates:
         A checkpoint that was never written gives an empty state at that place. Raises
         ThreadNotFound, StateUnreadable.
         """
-        graph_id = await self._graph_id(thread_id)
+        graph_id = await self._graph_id(thread_id, asked)
         config = config_at(thread_id, checkpoint)
         state = None
         if graph_id is not None:
             state = await self._host.call(lambda: self._read(graph_id, config, subgraphs))
         return wire.dumps(selected(state or _empty_at(config), select))
 
-    async def history(self, thread_id: str, body: Mapping[str, Any]) -> bytes:
+    async def history(self, thread_id: str, body: Mapping[str, Any], asked: Asked) -> bytes:
         """List states, newest first: `limit`, `before`, `metadata`, `checkpoint`, `select`.
 
         Raises ThreadNotFound, StateUnreadable.
         """
-        graph_id = await self._graph_id(thread_id)
+        graph_id = await self._graph_id(thread_id, asked)
         metadata = dict(body.get("metadata") or {})
         # Shown in every state's metadata, but not stored there.
         if graph_id is None or metadata.pop("thread_id", thread_id) != thread_id:
@@ -87,9 +91,10 @@ class ThreadStates:
         states = await self._host.call(lambda: self._list(graph_id, config, metadata, body))
         return wire.dumps([selected(state, body.get("select")) for state in states])
 
-    async def _graph_id(self, thread_id: str) -> str | None:
+    async def _graph_id(self, thread_id: str, asked: Asked) -> str | None:
+        grant = await self._access.ask(asked.caller, "threads", "read", thread_id=thread_id)
         row = await self._storage.read(lambda tx: tx.threads.get(thread_id))
-        if row is None:
+        if row is None or not grant.admits(row.metadata):
             raise ThreadNotFound(thread_id)
         graph_id: str | None = row.metadata.get("graph_id")
         return graph_id

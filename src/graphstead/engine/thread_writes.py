@@ -15,6 +15,8 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.types import StateSnapshot, StateUpdate
 
 from graphstead.engine import wire
+from graphstead.engine.access import Access, Grant
+from graphstead.engine.callers import Asked
 from graphstead.engine.checkpoints import Saver
 from graphstead.engine.chunks import checkpoint_of
 from graphstead.engine.clock import Clock, wire_time
@@ -41,12 +43,13 @@ class _Moved(Exception):
 class ThreadWrites:
     """Everything a client can write into the state of a thread without a run."""
 
-    def __init__(self, storage: Storage, host: GraphHost, clock: Clock) -> None:
+    def __init__(self, storage: Storage, host: GraphHost, clock: Clock, access: Access) -> None:
         self._storage = storage
+        self._access = access
         self._clock = clock
         self._host = host
 
-    async def update(self, thread_id: str, body: Mapping[str, Any]) -> Json:
+    async def update(self, thread_id: str, body: Mapping[str, Any], asked: Asked) -> Json:
         """Add a checkpoint as if `as_node` had returned `values`; return where it is.
 
         Raises ThreadNotFound, NotFound for an unknown checkpoint, Conflict while runs are in
@@ -54,15 +57,18 @@ class ThreadWrites:
         """
         config = config_at(thread_id, _named(body))
         supersteps = [[StateUpdate(body.get("values"), body.get("as_node"))]]
+        grant = await self._access.ask(asked.caller, "threads", "update", thread_id=thread_id)
         for _ in range(TRIES):
-            row = await self._storage.read(lambda tx: _base(tx, config))
+            row = await self._storage.read(lambda tx: _base(tx, config, grant))
             try:
-                return await self._update(row, config, supersteps)
+                return await self._update(row, config, supersteps, grant)
             except _Moved:
                 continue
         raise Conflict(f"The state of thread '{thread_id}' keeps changing; try again")
 
-    async def _update(self, row: ThreadRow, config: RunnableConfig, supersteps: Supersteps) -> Json:
+    async def _update(
+        self, row: ThreadRow, config: RunnableConfig, supersteps: Supersteps, grant: Grant
+    ) -> Json:
         rehearsal = Rehearsal(self._storage)
         graph_id = row.metadata["graph_id"]
         written, shown, told = await self._host.call(
@@ -70,7 +76,7 @@ class ThreadWrites:
         )
 
         def commit(tx: Tx) -> None:
-            current = _at_rest(tx, row.thread_id)
+            current = _at_rest(tx, row.thread_id, grant)
             if current.state_updated_at != row.state_updated_at:
                 raise _Moved
             rehearsal.perform(tx)
@@ -81,7 +87,12 @@ class ThreadWrites:
         return written
 
     async def creation(
-        self, row: ThreadRow, supersteps: Sequence[Mapping[str, Any]], *, keep: bool
+        self,
+        row: ThreadRow,
+        supersteps: Sequence[Mapping[str, Any]],
+        *,
+        keep: bool,
+        grant: Grant,
     ) -> Callable[[Tx], ThreadRow]:
         """Return the work that stores a new thread with the state that these supersteps make.
 
@@ -99,7 +110,7 @@ class ThreadWrites:
             )
 
         def work(tx: Tx) -> ThreadRow:
-            stored = insert(tx, row, keep=keep)
+            stored = insert(tx, row, keep=keep, grant=grant)
             if stored is not row or shown is None:
                 return stored
             rehearsal.perform(tx)
@@ -137,11 +148,11 @@ def _named(body: Mapping[str, Any]) -> Json:
     return named
 
 
-def _base(tx: Tx, config: RunnableConfig) -> ThreadRow:
+def _base(tx: Tx, config: RunnableConfig, grant: Grant) -> ThreadRow:
     """Return the thread to write on, where it can be written and the checkpoint named exists."""
     conf = config["configurable"]
     row = tx.threads.get(conf["thread_id"])
-    if row is None:
+    if row is None or not grant.admits(row.metadata):
         raise ThreadNotFound(conf["thread_id"])
     _graph_of(row)
     _refuse_busy(tx, row.thread_id)
@@ -163,8 +174,8 @@ def _graph_of(row: ThreadRow) -> str:
     return graph_id
 
 
-def _at_rest(tx: Tx, thread_id: str) -> ThreadRow:
-    row = locked(tx, thread_id)
+def _at_rest(tx: Tx, thread_id: str, grant: Grant) -> ThreadRow:
+    row = locked(tx, thread_id, grant)
     _refuse_busy(tx, thread_id)
     return row
 

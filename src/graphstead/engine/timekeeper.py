@@ -6,12 +6,15 @@ run and moving it to its next date are one transaction: who comes second finds n
 
 from __future__ import annotations
 
+import asyncio
 import threading
 
 import structlog
 
 from graphstead.engine import cron_rows, transitions
 from graphstead.engine.clock import Clock
+from graphstead.engine.drafts import Grants
+from graphstead.engine.run_grants import RunGate
 from graphstead.problems import Problem
 from graphstead.storage.base import Storage, Tx
 from graphstead.storage.rows import CronRow, Json, RunRow
@@ -19,9 +22,16 @@ from graphstead.storage.rows import CronRow, Json, RunRow
 log = structlog.get_logger("graphstead.crons")
 AT_ONCE = 200
 POLL_S = 1.0
+NO_RULES = Grants()
 
 
-def fire(tx: Tx, cron_id: str, clock: Clock, thread_ttl: Json | None = None) -> RunRow | None:
+def fire(
+    tx: Tx,
+    cron_id: str,
+    clock: Clock,
+    thread_ttl: Json | None = None,
+    grants: Grants = NO_RULES,
+) -> RunRow | None:
     """Make the cron's run and move it to its next date; None where it is not due, or is over.
 
     Raises what `transitions.create` does; nothing has happened then.
@@ -35,7 +45,7 @@ def fire(tx: Tx, cron_id: str, clock: Clock, thread_ttl: Json | None = None) -> 
     _move_on(tx, row, clock)
     if row.end_ms is not None and clock.now_ms() > row.end_ms:
         return None
-    return transitions.create(tx, cron_rows.draft_of(row, clock, thread_ttl), clock)
+    return transitions.create(tx, cron_rows.draft_of(row, clock, thread_ttl, grants), clock)
 
 
 def skip(tx: Tx, cron_id: str, clock: Clock) -> None:
@@ -68,12 +78,14 @@ class Timekeeper:
         storage: Storage,
         clock: Clock,
         thread_ttl: Json | None = None,
+        gate: RunGate | None = None,
         *,
         poll_s: float = POLL_S,
     ) -> None:
         self._poll_s = poll_s
         self._storage = storage
         self._clock = clock
+        self._gate = gate
         self._thread_ttl = thread_ttl
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._main, name="crons", daemon=True)
@@ -120,10 +132,22 @@ class Timekeeper:
     def _fire(self, cron_id: str) -> None:
         clock, ttl = self._clock, self._thread_ttl
         try:
-            run = self._storage.write_blocking(lambda tx: fire(tx, cron_id, clock, ttl))
+            grants = self._ask(cron_id)
+            run = self._storage.write_blocking(lambda tx: fire(tx, cron_id, clock, ttl, grants))
         except Problem as problem:
             log.warning("a cron could not make its run", cron_id=cron_id, reason=problem.detail)
             self._storage.write_blocking(lambda tx: skip(tx, cron_id, clock))
             return
         if run is not None:
             log.info("a cron made its run", cron_id=cron_id, run_id=run.run_id)
+
+    def _ask(self, cron_id: str) -> Grants:
+        """Ask the rules as if who made the cron created the run now."""
+        if self._gate is None or self._gate.is_open:
+            return NO_RULES
+        row = self._storage.read_blocking(lambda tx: tx.crons.get(cron_id))
+        if row is None:
+            return NO_RULES
+        owner, body = cron_rows.owner_of(row), cron_rows.run_body(row)
+        run_id = self._clock.new_id()
+        return asyncio.run(self._gate.ask(owner, body, run_id, row.thread_id, row.assistant_id))

@@ -17,9 +17,10 @@ from typing import Any
 import orjson
 
 from graphstead.engine import outbox
+from graphstead.engine.access import OPEN, Grant
 from graphstead.engine.clock import Clock, wire_time, wire_time_of_ms
 from graphstead.engine.drafts import Draft, kwargs_of
-from graphstead.engine.merging import Identity, cron_stamp, open_metadata, settle, thread_config
+from graphstead.engine.merging import Identity, cron_stamp, settle, thread_config
 from graphstead.engine.thread_rows import expiry_ms
 from graphstead.problems import AssistantNotFound, RunNotFound, ThreadBusy, ThreadNotFound
 from graphstead.storage.base import Tx
@@ -73,7 +74,7 @@ def create(tx: Tx, draft: Draft, clock: Clock) -> RunRow:
     Raises AssistantNotFound, ThreadNotFound, ThreadBusy.
     """
     assistant = tx.assistants.get(draft.assistant_id)
-    if assistant is None:
+    if assistant is None or not draft.grants.assistant.admits(assistant.metadata):
         raise AssistantNotFound(draft.assistant_id)
     if draft.thread_id is None:
         return _create_stateless(tx, draft, assistant, clock)
@@ -84,10 +85,10 @@ def _create_stateless(tx: Tx, draft: Draft, assistant: AssistantRow, clock: Cloc
     thread_id = clock.new_id()
     run = _new_run(draft, thread_id, assistant, None, blocked=False)
     if not draft.temporary:
+        draft.grants.thread.demand()
         stamps = {"graph_id": assistant.graph_id, "assistant_id": assistant.assistant_id}
         stamps |= cron_stamp(draft.cron_id)
-        own = open_metadata(draft.body.get("metadata") or {})
-        thread = _new_thread(thread_id, {**own, **stamps}, "busy")
+        thread = _new_thread(thread_id, {**draft.thread_metadata, **stamps}, "busy")
         tx.threads.insert(_mortal(thread, draft))
     return _store(tx, run)
 
@@ -104,11 +105,12 @@ def _create_on_thread(
 
 def _thread_for(tx: Tx, draft: Draft, thread_id: str) -> ThreadRow:
     thread = tx.threads.lock(thread_id)
-    if thread is not None:
+    if thread is not None and draft.grants.run.admits(thread.metadata):
         return thread
-    if draft.body.get("if_not_exists") != "create":
+    if thread is not None or draft.body.get("if_not_exists") != "create":
         raise ThreadNotFound(thread_id)
-    metadata = open_metadata(draft.body.get("metadata") or {})
+    draft.grants.thread.demand()
+    metadata = draft.thread_metadata
     thread = _mortal(_new_thread(thread_id, metadata, "idle"), draft)
     if tx.threads.insert(thread):
         return thread
@@ -344,6 +346,7 @@ def _end_row(run: RunRow, outcome: Outcome, clock: Clock) -> EndRow:
         ended_ms=clock.now_ms(),
         output=outcome.output,
         thread_status=outcome.thread.status if outcome.thread else None,
+        metadata=run.metadata if run.temporary else None,
     )
 
 
@@ -439,20 +442,34 @@ def _undo(tx: Tx, run: RunRow, shown: ThreadOutcome | None, clock: Clock) -> Non
     tx.ring("ended", run.run_id)
 
 
-def thread_of(tx: Tx, thread_id: str) -> ThreadRow:
+def thread_of(tx: Tx, thread_id: str, grant: Grant = OPEN) -> ThreadRow:
     """Get a thread, also that of a temporary run: it has no row, and lives as long as the run.
 
-    Raises ThreadNotFound.
+    Raises ThreadNotFound, also for one that the grant does not admit.
     """
-    thread = tx.threads.get(thread_id)
-    if thread is not None:
-        return thread
+    thread = tx.threads.get(thread_id) or _thread_of_temporary(tx, thread_id)
+    if thread is None or not grant.admits(thread.metadata):
+        raise ThreadNotFound(thread_id)
+    return thread
+
+
+def _thread_of_temporary(tx: Tx, thread_id: str) -> ThreadRow | None:
     for run in tx.runs.active(thread_id):
         graph_id = run.kwargs["config"]["configurable"]["graph_id"]
         made = _new_thread(thread_id, {**run.metadata, "graph_id": graph_id}, "busy")
         at = run.created_at
         return replace(made, created_at=at, updated_at=run.updated_at, state_updated_at=at)
-    raise ThreadNotFound(thread_id)
+    return None
+
+
+def may_touch(tx: Tx, run: RunRow | EndRow, grant: Grant) -> bool:
+    """Tell whether a grant of threads admits the thread of a run, also of one that has ended."""
+    if grant.condition is None:
+        return True
+    thread = tx.threads.get(run.thread_id)
+    if thread is not None:
+        return grant.admits(thread.metadata)
+    return grant.admits(run.metadata)
 
 
 def get_run(tx: Tx, thread_id: str | None, run_id: str) -> RunRow:

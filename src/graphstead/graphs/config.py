@@ -13,6 +13,13 @@ from typing import Any
 
 from dotenv import dotenv_values
 
+from graphstead.graphs.auth_config import (
+    AUTH_KEYS,
+    CACHE_KEYS,
+    OPENAPI_KEYS,
+    AuthConfig,
+    read_auth,
+)
 from graphstead.graphs.environment import config_of_environment
 from graphstead.graphs.http_config import HTTP_KEYS, HttpConfig, read_http
 from graphstead.graphs.requirements import (
@@ -46,7 +53,7 @@ __all__ = ["CONFIG_NAME", "GraphSource", "Project", "load_project"]
 
 CONFIG_NAME = "langgraph.json"
 USED_KEYS = frozenset(
-    {"graphs", "dependencies", "source", "env", "webhooks", "http", "ui", "ui_config"}
+    {"auth", "graphs", "dependencies", "source", "env", "webhooks", "http", "ui", "ui_config"}
 )
 IMAGE_KEYS = frozenset(
     {
@@ -64,7 +71,6 @@ IMAGE_KEYS = frozenset(
 )
 UNSUPPORTED_KEYS = frozenset(
     {
-        "auth",
         "checkpointer",
         "encryption",
         "priority",
@@ -110,6 +116,7 @@ class Project:
     thread_ttl: ThreadTtl | None = None
     store: StoreConfig = field(default_factory=StoreConfig)
     webhooks: WebhookRules = field(default_factory=WebhookRules)
+    auth: AuthConfig | None = None
     http: HttpConfig = field(default_factory=HttpConfig)
     ui: UiConfig = field(default_factory=UiConfig)
 
@@ -170,6 +177,7 @@ class _Reading:
         thread_ttl = self._thread_ttl()
         store = self._store()
         webhooks = read_webhooks(self.raw.get("webhooks"), self._fault)
+        auth = self._auth()
         http = read_http(self._object("http", self.raw, HTTP_KEYS), self._fault)
         ui = read_ui(self.raw.get("ui"), self.raw.get("ui_config"), self.path.parent, self._fault)
         if "webhooks" in http.disabled:
@@ -191,6 +199,7 @@ class _Reading:
             thread_ttl=thread_ttl,
             store=store,
             webhooks=webhooks,
+            auth=auth,
             http=http,
             ui=ui,
         )
@@ -287,6 +296,12 @@ class _Reading:
             read_index(index, self._fault) if index else None,
             read_store_ttl(ttl, self._fault) if ttl else StoreTtl(),
         )
+
+    def _auth(self) -> AuthConfig | None:
+        auth = self._object("auth", self.raw, AUTH_KEYS)
+        self._object("auth.cache", auth, CACHE_KEYS)
+        self._object("auth.openapi", auth, OPENAPI_KEYS)
+        return read_auth(auth, self._fault) if auth else None
 
     def _object(
         self, key: str, owner: Mapping[str, Any], known: frozenset[str]

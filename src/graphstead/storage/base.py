@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from graphstead.storage.rows import (
+    ApiKeyRow,
     AssistantFilter,
     AssistantRow,
     Bell,
@@ -167,6 +168,9 @@ class Runs(Protocol):
 
     def ids_of(self, thread_id: str) -> builtins.list[str]: ...
     def by_status(self, statuses: Sequence[str], limit: int) -> builtins.list[RunRow]: ...
+    def active_ids(self, statuses: Sequence[str], after: str, limit: int) -> builtins.list[str]:
+        """List the ids of pending or running runs in these statuses behind `after`, in order."""
+
     def unstopped(self, assistant_id: str, limit: int) -> builtins.list[RunRow]:
         """List the assistant's pending and running runs that nobody asked to stop yet."""
 
@@ -385,6 +389,21 @@ class Numbers(Protocol):
     def forget(self, thread_id: str) -> None: ...
 
 
+class ApiKeys(Protocol):
+    def add(self, row: ApiKeyRow) -> bool:
+        """Store a new key; False where the id is taken."""
+
+    def get(self, key_id: str) -> ApiKeyRow | None: ...
+    def list(self, limit: int) -> list[ApiKeyRow]:
+        """List keys, revoked ones too, newest first."""
+
+    def revoke(self, key_id: str, now_ms: int) -> bool:
+        """End a key now; False where there is none, or it has been ended already."""
+
+    def used(self, key_id: str, now_ms: int) -> None:
+        """Note when a key was last seen."""
+
+
 class Tx(Protocol):
     """One open transaction."""
 
@@ -411,6 +430,8 @@ class Tx(Protocol):
     def deliveries(self) -> Deliveries: ...
     @property
     def numbers(self) -> Numbers: ...
+    @property
+    def keys(self) -> ApiKeys: ...
     def ring(self, topic: Topic, key: str = "") -> None:
         """Ring this bell once the transaction is committed."""
 

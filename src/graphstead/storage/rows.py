@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
+from graphstead.storage.rules import Condition
+
 Json = dict[str, Any]
 RunStatus = Literal["pending", "running", "success", "error", "timeout", "interrupted"]
 ThreadStatus = Literal["idle", "busy", "interrupted", "error"]
@@ -101,7 +103,8 @@ class EventRow:
 class EndRow:
     """How a run ended; outlives the row of a temporary run so that waiters can read it.
 
-    `thread_status` is how the run itself left its thread, None where it did not touch it.
+    `thread_status` is how the run itself left its thread, None where it did not touch it;
+    `metadata` is that of a temporary run: no thread is left to tell whose it was.
     """
 
     run_id: str
@@ -110,6 +113,7 @@ class EndRow:
     ended_ms: int
     output: bytes
     thread_status: ThreadStatus | None = None
+    metadata: Json | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,26 +265,54 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class AssistantFilter:
+    """All given parts must hold; `access` is what the caller's rule demands of metadata."""
+
     graph_id: str | None = None
     name: str | None = None
     metadata: Json | None = None
+    access: Condition | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ThreadFilter:
-    """All given parts must hold; `metadata` and `values` match by containment."""
+    """All given parts must hold; `metadata` and `values` match by containment.
+
+    `access` is what the caller's rule demands of metadata.
+    """
 
     metadata: Json | None = None
     values: Json | None = None
     status: ThreadStatus | None = None
     thread_ids: Sequence[str] | None = None
+    access: Condition | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class CronFilter:
-    """All given parts must hold; `metadata` matches by containment."""
+    """All given parts must hold; `metadata` matches by containment.
+
+    `access` is what the caller's rule demands of a cron's metadata, `thread_access` of that of its
+    thread, where it has one.
+    """
 
     assistant_id: str | None = None
     thread_id: str | None = None
     enabled: bool | None = None
     metadata: Json | None = None
+    access: Condition | None = None
+    thread_access: Condition | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKeyRow:
+    """A key of this server; of its secret part only the SHA-256 is known."""
+
+    key_id: str
+    secret_hash: bytes
+    identity: str
+    name: str
+    permissions: tuple[str, ...]
+    created_ms: int
+    expires_ms: int | None = None
+    revoked_ms: int | None = None
+    last_used_ms: int | None = None

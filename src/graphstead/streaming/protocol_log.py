@@ -7,9 +7,10 @@ a run a frame's number follows from the stored events. Threads nobody follows co
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any, TypeAlias
 
 from graphstead.storage.base import Storage, Tx
 from graphstead.storage.rows import Bell, EndRow, EventRow, NumberedRun
@@ -18,6 +19,7 @@ from graphstead.streaming.protocol_filter import Wanted
 from graphstead.streaming.protocol_frames import Frame, RunFrames
 
 LIVE = frozenset({"pending", "running"})
+Admits: TypeAlias = Callable[[Mapping[str, Any]], bool]
 
 
 class ResumeGap(Exception):
@@ -54,12 +56,18 @@ class _Read:
 
 
 class ThreadFrames:
-    """A walk along a thread's frames, from those behind `since` on."""
+    """A walk along a thread's frames, from those behind `since` on.
 
-    def __init__(self, storage: Storage, thread_id: str, since: int = 0) -> None:
+    With `admits` it enters no run of a thread whose metadata does not meet that.
+    """
+
+    def __init__(
+        self, storage: Storage, thread_id: str, since: int = 0, admits: Admits | None = None
+    ) -> None:
         self._storage = storage
         self._thread_id = thread_id
         self._since = since
+        self._admits = admits
         self._place = -1
         self._run: NumberedRun | None = None
         self._frames = RunFrames("", None)
@@ -117,6 +125,8 @@ class ThreadFrames:
 
     async def _next_run(self) -> bool:
         """Enter the next run of the thread; number it where nobody has."""
+        if self._admits is not None and not await self._storage.read(self._is_admitted):
+            return False
         after = partial(_numbered_after, self._thread_id, self._place)
         found = await self._storage.read(after)
         if found is None:
@@ -129,6 +139,10 @@ class ThreadFrames:
         self._run, self._place, self.seq, self._row_seq = found, found.place, found.base, 0
         self._frames = RunFrames(found.run_id, found.graph_id)
         return True
+
+    def _is_admitted(self, tx: Tx) -> bool:
+        thread = tx.threads.get(self._thread_id)
+        return thread is not None and self._admits is not None and self._admits(thread.metadata)
 
     async def _read_on(self, found: list[Numbered]) -> bool:
         """Add the run's new frames; False where there is nothing more to find at present."""
@@ -197,14 +211,14 @@ def _read(run_id: str, after_seq: int, tx: Tx) -> _Read:
 
 
 async def follow_frames(
-    storage: Storage, thread_id: str, wanted: Wanted
+    storage: Storage, thread_id: str, wanted: Wanted, admits: Admits | None = None
 ) -> AsyncIterator[list[Numbered]]:
     """Yield what a subscriber wants of a thread, what is kept and then what comes.
 
     Ends with the thread; an empty list comes at least once per second. Raises ResumeGap.
     """
     listener = storage.doorbells.listen(Bell("thread", thread_id))
-    walk, existed = ThreadFrames(storage, thread_id, wanted.since), False
+    walk, existed = ThreadFrames(storage, thread_id, wanted.since, admits), False
     try:
         while True:
             found = await walk.new()

@@ -293,3 +293,17 @@ def test_a_worker_renews_its_lease_until_it_is_forgotten(storage: Storage) -> No
     assert storage.read_blocking(lambda tx: tx.workers.list()) == [renewed]
     storage.write_blocking(lambda tx: tx.workers.forget(row.worker_id))
     assert storage.read_blocking(lambda tx: tx.workers.list()) == []
+
+
+def test_ids_of_active_runs_come_in_pages(storage: Storage) -> None:
+    rows = [make_run(run_id=f"r{n}", thread_id=f"t{n}", status="pending") for n in range(4)]
+    rows.append(make_run(run_id="r9", thread_id="t9", status="success"))
+    for row in rows:
+        storage.write_blocking(lambda tx, row=row: tx.runs.insert(row))  # type: ignore[misc]
+
+    def ids(after: str, *statuses: str) -> list[str]:
+        return storage.read_blocking(lambda tx: tx.runs.active_ids(statuses, after, 2))
+
+    assert ids("", "pending", "running") == ["r0", "r1"]
+    assert ids("r1", "pending") == ["r2", "r3"]
+    assert ids("r3", "pending") == ids("", "running") == []

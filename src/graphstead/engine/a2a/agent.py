@@ -86,16 +86,16 @@ class A2A:
                 "Missing required query parameter: assistant_id", rpc_code=INVALID_PARAMS
             )
         try:
-            return await self._card(await self._assistants.get(wanted), asked)
+            return await self._card(await self._assistants.get(wanted, asked), asked)
         except (NotFound, Unprocessable) as problem:
             raise TransportRefused(problem.detail, rpc_code=INVALID_PARAMS) from problem
 
     async def _card(self, assistant: Json, asked: Asked) -> Json:
-        profile = await self._profile(assistant)
+        profile = await self._profile(assistant, asked)
         return card(assistant, profile, asked.base_url, secured=bool(asked.caller.identity))
 
-    async def _profile(self, assistant: Json) -> Profile:
-        schemas = await self._assistants.schemas(assistant["assistant_id"])
+    async def _profile(self, assistant: Json, asked: Asked) -> Profile:
+        schemas = await self._assistants.schemas(assistant["assistant_id"], asked)
         return profile_of(assistant, schemas["input_schema"])
 
     async def answer(self, assistant_id: str, request: Json, asked: Asked) -> Answer:
@@ -111,7 +111,7 @@ class A2A:
             check_version(asked)
             if method is None:
                 raise Fault(METHOD_NOT_FOUND, f"Method not found: {request['method']}")
-            assistant = await self._assistant(assistant_id)
+            assistant = await self._assistant(assistant_id, asked)
             call = Call(method, request_id, request.get("params") or {}, assistant, asked)
             return await self._acts[method.act](call)
         except (Fault, Problem) as failure:
@@ -119,9 +119,9 @@ class A2A:
                 raise
             return ready(refused(request_id, failure))
 
-    async def _assistant(self, assistant_id: str) -> Json:
+    async def _assistant(self, assistant_id: str, asked: Asked) -> Json:
         try:
-            return await self._assistants.get(assistant_id)
+            return await self._assistants.get(assistant_id, asked)
         except (NotFound, Unprocessable) as problem:
             raise invalid(problem.detail) from problem
 
@@ -130,7 +130,7 @@ class A2A:
         started = await self._start(call, sent)
         if sent.waits:
             return self._ended(call, started.task, wishes)
-        body = await self._first(started, sent, wishes)
+        body = await self._first(call, started, sent, wishes)
         return ready(call.result(call.dialect.sent(body)))
 
     def _read(self, call: Call) -> tuple[Sent, Wishes]:
@@ -147,14 +147,14 @@ class A2A:
         if sent.task_id is not None:
             task = await self._tasks.find(sent.task_id, call.assistant_id, call.asked)
             return await self._conversations.resume(task, sent, call.asked)
-        keys = (await self._profile(call.assistant)).keys if sent.said else ()
+        keys = (await self._profile(call.assistant, call.asked)).keys if sent.said else ()
         return await self._conversations.begin(call.assistant, sent, keys, call.asked)
 
-    async def _first(self, started: Started, sent: Sent, wishes: Wishes) -> Json:
+    async def _first(self, call: Call, started: Started, sent: Sent, wishes: Wishes) -> Json:
         """Return the task as it is told at first: submitted, or as it stands if that was before."""
         task = started.task
         if not started.fresh:
-            return await self._body(task, wishes)
+            return await self._body(task, wishes, call.asked)
         began = task.run.run_id == task.begun.run_id
         state = "submitted" if began else "working"
         body: Json = {
@@ -171,17 +171,17 @@ class A2A:
         try:
             await await_end(self._storage, task.run.run_id)
             task = await self._tasks.find(task.task_id, call.assistant_id, call.asked)
-            return call.result(call.dialect.sent(await self._body(task, wishes)))
+            return call.result(call.dialect.sent(await self._body(task, wishes, call.asked)))
         except (Fault, Problem) as failure:
             return refused(call.request_id, failure)
 
-    async def _body(self, task: Task, wishes: Wishes) -> Json:
-        return task_body(task, await self._tasks.outcome(task), wishes)
+    async def _body(self, task: Task, wishes: Wishes, asked: Asked) -> Json:
+        return task_body(task, await self._tasks.outcome(task, asked), wishes)
 
     async def _stream(self, call: Call) -> Answer:
         sent, wishes = self._read(call)
         started = await self._start(call, sent)
-        body = await self._first(started, sent, wishes)
+        body = await self._first(call, started, sent, wishes)
         return self._followed(call, started.task, wishes, body)
 
     async def _subscribe(self, call: Call) -> Answer:
@@ -189,7 +189,7 @@ class A2A:
         if not task.live and task.state != ASKING:
             raise Fault(UNSUPPORTED, f"Task {task.task_id} is {task.state}; get it instead")
         wishes = call.wishes()
-        return self._followed(call, task, wishes, await self._body(task, wishes))
+        return self._followed(call, task, wishes, await self._body(task, wishes, call.asked))
 
     def _followed(self, call: Call, task: Task, wishes: Wishes, body: Json) -> AsyncIterator[bytes]:
         """Return the frames of a task from the first event of its newest run on."""
@@ -200,7 +200,9 @@ class A2A:
             except Fault:
                 gone = {"state": "canceled", "timestamp": wire_time()}
                 return [call.dialect.status_update(task.place, gone, final=True)]
-            return final_updates(now, await self._tasks.outcome(now), call.dialect, wishes)
+            return final_updates(
+                now, await self._tasks.outcome(now, call.asked), call.dialect, wishes
+            )
 
         return frames(
             call.dialect.sent(body),
@@ -220,14 +222,18 @@ class A2A:
 
     async def _get(self, call: Call) -> Answer:
         task = await self._asked_task(call)
-        return ready(call.result(call.dialect.task(await self._body(task, call.wishes()))))
+        return ready(
+            call.result(call.dialect.task(await self._body(task, call.wishes(), call.asked)))
+        )
 
     async def _cancel(self, call: Call) -> Answer:
         task = await self._asked_task(call)
         if not task.live:
             raise _not_cancelable(task)
         try:
-            await self._stops.cancel(task.run.thread_id, task.run.run_id, "interrupt", wait=False)
+            await self._stops.cancel(
+                task.run.thread_id, task.run.run_id, call.asked, "interrupt", wait=False
+            )
         except NotFound:
             raise _not_cancelable(task) from None
         return self._cancelled(call, task)
@@ -239,7 +245,7 @@ class A2A:
             task = await self._tasks.find(task.task_id, call.assistant_id, call.asked)
             if task.state != "canceled":
                 raise _not_cancelable(task)
-            return call.result(call.dialect.task(await self._body(task, call.wishes())))
+            return call.result(call.dialect.task(await self._body(task, call.wishes(), call.asked)))
         except (Fault, Problem) as failure:
             return refused(call.request_id, failure)
 

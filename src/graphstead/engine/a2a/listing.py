@@ -62,7 +62,9 @@ class Listing:
             task = await self._tasks.find(task.task_id, call.assistant_id, call.asked)
         except Fault:
             return None
-        return call.dialect.task(task_body(task, await self._tasks.outcome(task), wishes))
+        return call.dialect.task(
+            task_body(task, await self._tasks.outcome(task, call.asked), wishes)
+        )
 
 
 def _offset(token: Any) -> int:

@@ -108,8 +108,8 @@ class Tasks:
         if as_uuid(thread_id) is None or as_uuid(run_id) is None:
             raise task_not_found(task_id)
         try:
-            thread = await self._threads.get(thread_id)
-            begun, run, newest = await self._runs_of(thread_id, run_id)
+            thread = await self._threads.get(thread_id, asked)
+            begun, run, newest = await self._runs_of(thread_id, run_id, asked)
         except NotFound:
             raise task_not_found(task_id) from None
         if begun is None or begun.assistant_id != assistant_id:
@@ -117,12 +117,12 @@ class Tasks:
         return Task(begun, run or begun, thread, newest)
 
     async def _runs_of(
-        self, thread_id: str, run_id: str
+        self, thread_id: str, run_id: str, asked: Asked
     ) -> tuple[RunRow | None, RunRow | None, bool]:
         """Return the run, the newest that continues it, and whether that is the thread's newest."""
         newest_id, current = None, None
         for offset in range(0, 1_000_000, RUNS_AT_ONCE):
-            page = await self._runs.list(thread_id, None, RUNS_AT_ONCE, offset)
+            page = await self._runs.list(thread_id, asked, None, RUNS_AT_ONCE, offset)
             for row in page:
                 newest_id = newest_id or row.run_id
                 if current is None and run_id in (row.run_id, row.metadata.get(CONTINUES)):
@@ -133,7 +133,7 @@ class Tasks:
                 break
         return None, None, False
 
-    async def outcome(self, task: Task) -> Outcome:
+    async def outcome(self, task: Task, asked: Asked) -> Outcome:
         """Return what came of a task: from its thread, from how its run ended, from its history."""
         if task.newest or task.live:
             return Outcome(task.thread["values"], task.thread["error"])
@@ -142,13 +142,13 @@ class Tasks:
         if ended is not None:
             return _outcome(orjson.loads(ended.output))
         found = {"metadata": {"run_id": run_id}, "limit": 1, "select": ["values", "interrupts"]}
-        states = orjson.loads(await self._threads.states.history(task.run.thread_id, found))
+        states = orjson.loads(await self._threads.states.history(task.run.thread_id, found, asked))
         if not states:
             return Outcome(None)
         return Outcome(states[0]["values"], abandoned=bool(states[0]["interrupts"]))
 
-    async def _on(self, thread: Json, assistant_id: str) -> list[Task]:
-        rows = await self._runs.list(thread["thread_id"], None, RUNS_AT_ONCE, 0)
+    async def _on(self, thread: Json, assistant_id: str, asked: Asked) -> list[Task]:
+        rows = await self._runs.list(thread["thread_id"], asked, None, RUNS_AT_ONCE, 0)
         current: dict[str, RunRow] = {}
         for row in rows:
             current.setdefault(row.metadata.get(CONTINUES) or row.run_id, row)
@@ -172,9 +172,9 @@ class Tasks:
         tasks: list[Task] = []
         for offset in range(0, MOST_CONTEXTS, CONTEXTS_AT_ONCE):
             page = {**match, "limit": CONTEXTS_AT_ONCE, "offset": offset}
-            found = await self._threads.search(page)
+            found = await self._threads.search(page, asked)
             for thread in found.rows:
-                tasks += await self._on({**thread, "values": None}, assistant_id)
+                tasks += await self._on({**thread, "values": None}, assistant_id, asked)
             if len(found.rows) < CONTEXTS_AT_ONCE:
                 return _newest_first(tasks), 0
         return _newest_first(tasks), max(0, found.total - MOST_CONTEXTS)

@@ -94,7 +94,8 @@ class Calls:
         speaker: Speaker,
     ) -> Call:
         """Answer what a thread waits for. Raises ThreadNotFound, BadRequest where it does not."""
-        metadata = questions.waiting(await self._threads.get(thread_id))["metadata"]
+        thread = await self._threads.get(thread_id, speaker.asked)
+        metadata = questions.waiting(thread)["metadata"]
         body = {"assistant_id": metadata["assistant_id"], "command": {"resume": answer}}
         own = OWN_THREAD.items() <= metadata.items()
         return await self._start(message_id, thread_id, body, params, speaker, own_thread=own)

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from graphstead.engine.assistants import Assistants
+from graphstead.engine.callers import Asked
 from graphstead.engine.clock import as_uuid
 from graphstead.engine.graph_code import refusing
 from graphstead.engine.mcp.messages import (
@@ -55,10 +56,11 @@ class Resources:
     async def page(self, params: Mapping[str, Any], speaker: Speaker) -> Json:
         """List assistants, then threads changed last first, a hundred a page."""
         pager = Pager.of(params)
-        found = await self._assistants.search(pager.body)
+        found = await self._assistants.search(pager.body, speaker.asked)
         resources = [_assistant(row) for row in found.rows]
         after = pager.behind(found.total)
-        rest = await self._threads.search({**after.body, "select": ["thread_id", "metadata"]})
+        chosen = {**after.body, "select": ["thread_id", "metadata"]}
+        rest = await self._threads.search(chosen, speaker.asked)
         resources += [_thread(row) for row in rest.rows[: PAGE - len(resources)]]
         return pager.result("resources", resources, found.total + rest.total)
 
@@ -73,7 +75,7 @@ class Resources:
             raise invalid_params("params.uri must be a string")
         try:
             with refusing(BadRequest):
-                text = await self._text(uri)
+                text = await self._text(uri, speaker.asked)
         except NotFound as missing:
             raise _not_found(uri, speaker, missing.detail) from missing
         except (BadRequest, Conflict, Unprocessable) as unfit:
@@ -81,13 +83,13 @@ class Resources:
             raise RpcFault(unfit.detail, rpc_code=INTERNAL_ERROR, data=data) from unfit
         return {"contents": [{"uri": uri, "mimeType": MIME_TYPE, "text": text.decode()}]}
 
-    async def _text(self, uri: str) -> bytes:
+    async def _text(self, uri: str, asked: Asked) -> bytes:
         address = ADDRESS.fullmatch(uri)
         if address is None:
             raise NotFound(f"Expected {ASSISTANT_URI} or {THREAD_URI}")
         if address[1]:
-            return orjson.dumps(await self._assistants.schemas(_id(address[2])))
-        return await self._threads.states.newest(_id(address[4]))
+            return orjson.dumps(await self._assistants.schemas(_id(address[2]), asked))
+        return await self._threads.states.newest(_id(address[4]), asked)
 
 
 def _id(text: str) -> str:

@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 import structlog
 
 from graphstead.engine.assistants import Assistants
+from graphstead.engine.callers import Asked
 from graphstead.engine.clock import as_uuid
 from graphstead.engine.graph_code import refusing
 from graphstead.engine.mcp import tool_schemas
@@ -75,10 +76,12 @@ class Tools:
     async def page(self, params: Mapping[str, Any], speaker: Speaker) -> Json:
         """List assistants, newest first, then the server's own tools; a hundred a page."""
         pager = Pager.of(params)
-        found = await self._assistants.search(pager.body)
+        found = await self._assistants.search(pager.body, speaker.asked)
         taken = Counter([*map(tool_name, found.rows), *self._own])
         tools = [
-            await self._listed(row, _unique_name(row) if taken[tool_name(row)] > 1 else None)
+            await self._listed(
+                row, _unique_name(row) if taken[tool_name(row)] > 1 else None, speaker.asked
+            )
             for row in found.rows
         ]
         own = [tool.listed for tool in self._own.values()]
@@ -86,8 +89,8 @@ class Tools:
         page = [*tools, *own[begin : begin + PAGE - len(tools)]]
         return pager.result("tools", page, found.total + len(own))
 
-    async def _listed(self, row: Json, unique_name: str | None) -> Json:
-        schemas = await self._schemas(row["assistant_id"])
+    async def _listed(self, row: Json, unique_name: str | None, asked: Asked) -> Json:
+        schemas = await self._schemas(row["assistant_id"], asked)
         listed = {
             "name": unique_name or tool_name(row),
             "title": row["name"],
@@ -99,11 +102,11 @@ class Tools:
             listed["outputSchema"] = output
         return {**listed, "annotations": RUNS_A_GRAPH}
 
-    async def _schemas(self, assistant_id: str) -> Json:
+    async def _schemas(self, assistant_id: str, asked: Asked) -> Json:
         """Return the schemas of an assistant; none where its graph cannot be made to tell them."""
         try:
             with refusing(BadRequest):
-                return await self._assistants.schemas(assistant_id)
+                return await self._assistants.schemas(assistant_id, asked)
         except Problem as problem:
             log.warning("a tool is listed without schemas", cause=problem.detail)
             return {}
@@ -122,7 +125,8 @@ class Tools:
         if own is not None:
             faults = self._faults(own.listed["inputSchema"], arguments)
             return faults or await own.use(message_id, arguments, params, speaker)
-        return await self._run(message_id, await self._find(name), arguments, params, speaker)
+        assistant_id = await self._find(name, speaker.asked)
+        return await self._run(message_id, assistant_id, arguments, params, speaker)
 
     async def _run(
         self,
@@ -132,7 +136,7 @@ class Tools:
         params: Mapping[str, Any],
         speaker: Speaker,
     ) -> Outcome:
-        schema = (await self._schemas(assistant_id)).get("input_schema")
+        schema = (await self._schemas(assistant_id, speaker.asked)).get("input_schema")
         faults = self._faults(tool_schemas.accepted_schema(schema), arguments)
         if faults is not None:
             return faults
@@ -151,13 +155,13 @@ class Tools:
         faults = self._reference.faults_of(schema, arguments, "arguments")
         return failed(f"InvalidArguments: {_listing(faults)}") if faults else None
 
-    async def _find(self, name: str) -> str:
+    async def _find(self, name: str, asked: Asked) -> str:
         """Return the id of the assistant a tool stands for. Raises RpcFault."""
         if (known := as_uuid(name)) is not None:
-            return await self._existing(known, name)
-        rows = await self._named(name)
+            return await self._existing(known, name, asked)
+        rows = await self._named(name, asked)
         if not rows and (part := ID_PART.fullmatch(name)):
-            named = await self._named(part["name"])
+            named = await self._named(part["name"], asked)
             rows = [row for row in named if row["assistant_id"].startswith(part["part"])]
         if not rows:
             raise invalid_params(f"Unknown tool: {name}")
@@ -167,23 +171,23 @@ class Tools:
         assistant_id: str = rows[0]["assistant_id"]
         return assistant_id
 
-    async def _existing(self, assistant_id: str, name: str) -> str:
+    async def _existing(self, assistant_id: str, name: str, asked: Asked) -> str:
         try:
-            await self._assistants.get(assistant_id)
+            await self._assistants.get(assistant_id, asked)
         except NotFound as missing:
             raise invalid_params(f"Unknown tool: {name}") from missing
         return assistant_id
 
-    async def _named(self, name: str) -> list[Json]:
+    async def _named(self, name: str, asked: Asked) -> list[Json]:
         """Return the assistants with this tool name; those called so verbatim are found at once."""
-        verbatim = await self._search(name, {"name": name})
-        return verbatim or await self._search(name, {})
+        verbatim = await self._search(name, {"name": name}, asked)
+        return verbatim or await self._search(name, {}, asked)
 
-    async def _search(self, name: str, conditions: Json) -> list[Json]:
+    async def _search(self, name: str, conditions: Json, asked: Asked) -> list[Json]:
         found: list[Json] = []
         for offset in range(0, SEARCHED_AT_MOST, SEARCHED_AT_ONCE):
             page = {"limit": SEARCHED_AT_ONCE, "offset": offset, **conditions}
-            rows = (await self._assistants.search(page)).rows
+            rows = (await self._assistants.search(page, asked)).rows
             found += [row for row in rows if tool_name(row) == name]
             if len(rows) < SEARCHED_AT_ONCE:
                 break

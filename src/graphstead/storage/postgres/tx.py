@@ -15,6 +15,7 @@ from graphstead.storage.tables.checkpoints import StoredCheckpoints
 from graphstead.storage.tables.crons import StoredCrons
 from graphstead.storage.tables.deliveries import StoredDeliveries
 from graphstead.storage.tables.events import StoredEvents
+from graphstead.storage.tables.keys import StoredApiKeys
 from graphstead.storage.tables.protocol import StoredNumbers
 from graphstead.storage.tables.replays import StoredReplays
 from graphstead.storage.tables.runs import StoredRuns
@@ -32,6 +33,7 @@ class PostgresTx:
         "crons",
         "deliveries",
         "events",
+        "keys",
         "numbers",
         "replays",
         "runs",
@@ -51,6 +53,7 @@ class PostgresTx:
         self.workers = StoredWorkers(sql)
         self.events = StoredEvents(sql)
         self.checkpoints = StoredCheckpoints(sql)
+        self.keys = StoredApiKeys(sql)
         self.numbers = StoredNumbers(sql)
         self.replays = StoredReplays(sql)
         self.store = PostgresStoreItems(sql)

@@ -63,6 +63,10 @@ instr(assistants.name_folded, :name_folded) > 0
 -- The metadata contains this object.
 json_contains(assistants.metadata, :metadata)
 
+-- name: assistants.where_access
+-- The metadata meets the caller's rule.
+json_admits(assistants.metadata, :access)
+
 -- name: assistants.order_assistant_id
 -- By id.
 assistants.assistant_id {direction}

@@ -65,6 +65,21 @@ crons.enabled = :enabled
 -- The metadata contains this object.
 json_contains(crons.metadata, :metadata)
 
+-- name: crons.where_access
+-- The metadata meets the caller's rule.
+json_admits(crons.metadata, :access)
+
+-- name: crons.where_thread_access
+-- It is on no thread, or on one whose metadata meets the caller's rule.
+(
+    crons.thread_id is null
+    or exists (
+        select 1 from threads
+        where threads.thread_id = crons.thread_id
+            and json_admits(threads.metadata, :thread_access)
+    )
+)
+
 -- name: crons.order_cron_id
 -- By id.
 crons.cron_id {direction}

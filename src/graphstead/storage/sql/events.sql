@@ -14,15 +14,16 @@ select coalesce(max(seq), 0) from events where run_id = :run_id;
 
 -- name: events.end
 -- Record how a run ended.
-insert into ends (run_id, thread_id, status, ended_ms, output, thread_status)
-values (:run_id, :thread_id, :status, :ended_ms, :output, :thread_status)
+insert into ends (run_id, thread_id, status, ended_ms, output, thread_status, metadata)
+values (:run_id, :thread_id, :status, :ended_ms, :output, :thread_status, :metadata)
 on conflict (run_id) do update
 set thread_id = excluded.thread_id, status = excluded.status, ended_ms = excluded.ended_ms,
-    output = excluded.output, thread_status = excluded.thread_status;
+    output = excluded.output, thread_status = excluded.thread_status,
+    metadata = excluded.metadata;
 
 -- name: events.ended
 -- Get how a run ended.
-select run_id, thread_id, status, ended_ms, output, thread_status from ends
+select run_id, thread_id, status, ended_ms, output, thread_status, metadata from ends
 where run_id = :run_id;
 
 -- name: events.purgeable
@@ -39,5 +40,5 @@ delete from ends where run_id = :run_id;
 
 -- name: events.ends_of
 -- List how a thread's runs ended from a time on, in order.
-select run_id, thread_id, status, ended_ms, output, thread_status from ends
+select run_id, thread_id, status, ended_ms, output, thread_status, metadata from ends
 where thread_id = :thread_id and ended_ms >= :from_ms order by ended_ms, run_id limit :limit;

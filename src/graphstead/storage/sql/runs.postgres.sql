@@ -34,3 +34,11 @@ order by start_ms, run_id limit :limit;
 select {runs.columns} from runs
 where status in (select jsonb_array_elements_text(cast(:statuses as jsonb)))
 order by run_id limit :limit;
+
+-- name: runs.active_ids
+-- List the ids of pending or running runs in any of these statuses behind an id.
+select run_id from runs
+where status in ('pending', 'running')
+    and status in (select jsonb_array_elements_text(cast(:statuses as jsonb)))
+    and run_id || '' > :after
+order by run_id || '' limit :limit;

@@ -132,6 +132,14 @@ select {runs.columns} from runs
 where status in ('pending', 'running') and status in (select value from json_each(:statuses))
 order by start_ms, run_id limit :limit;
 
+-- name: runs.active_ids
+-- List the ids of pending or running runs in any of these statuses behind an id; an expression
+-- keeps the planner from walking all runs by their ids.
+select run_id from runs
+where status in ('pending', 'running') and status in (select value from json_each(:statuses))
+    and run_id || '' > :after
+order by run_id || '' limit :limit;
+
 -- name: runs.by_status
 -- List runs in any of these statuses by id; walks the table until the limit is reached.
 select {runs.columns} from runs

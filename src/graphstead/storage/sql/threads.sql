@@ -120,6 +120,14 @@ json_contains(threads.metadata, :metadata)
 -- The metadata contains this object, of which an index has told most already.
 json_contains(threads.metadata, :labels)
 
+-- name: threads.where_members
+-- The metadata has these members, which the caller's rule demands.
+json_contains(threads.metadata, :members)
+
+-- name: threads.where_access
+-- The metadata meets the caller's rule.
+json_admits(threads.metadata, :access)
+
 -- name: threads.where_values
 -- The values contain this object.
 json_contains(

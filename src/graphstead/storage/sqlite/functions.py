@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from graphstead.storage.conditions import meets, same
+from graphstead.storage.rules import Condition, from_json, met
 from graphstead.storage.vectors import product, unpacked
 
 
@@ -50,6 +51,16 @@ def json_meets(whole: str, conditions: str) -> bool:
     return meets(orjson.loads(whole), _filter(conditions))
 
 
+@lru_cache(maxsize=256)
+def _condition(text: str) -> Condition:
+    return from_json(orjson.loads(text))
+
+
+def json_admits(metadata: str | None, condition: str) -> bool:
+    """Tell whether metadata meets a rule's condition; NULL meets none."""
+    return metadata is not None and met(_condition(condition), orjson.loads(metadata))
+
+
 @lru_cache(maxsize=32)
 def _query(packed: bytes) -> list[float]:
     return unpacked(packed)
@@ -65,4 +76,5 @@ def install(connection: sqlite3.Connection) -> None:
     connection.create_function("json_contains", 2, json_contains, deterministic=True)
     connection.create_function("json_has_items", 2, json_has_items, deterministic=True)
     connection.create_function("json_meets", 2, json_meets, deterministic=True)
+    connection.create_function("json_admits", 2, json_admits, deterministic=True)
     connection.create_function("vector_product", 2, vector_product, deterministic=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from graphstead.storage.rows import Json, Page, ThreadFilter, ThreadRow
+from graphstead.storage.rules import Equals, Every
 from graphstead.storage.sqlite.labels import Label, labels_of
 from graphstead.storage.statements import Row
 from graphstead.storage.tables.threads import StoredThreads, thread_of, values_of
@@ -16,17 +17,17 @@ _BOUNDS = frozenset({"limit", "offset", "label_value", "member_value"})
 
 
 class _Labelled(NamedTuple):
-    """A label and how many threads have it; `alone` where nothing more is asked of metadata."""
+    """A label, how many threads have it, and the condition it says all of, if any."""
 
     label: Label
     threads: int
-    alone: bool
+    says: str
 
     def narrowed(self, values: dict[str, Any], by: str) -> dict[str, Any]:
-        """Return the conditions' values with this label, which may say all about metadata."""
+        """Return the conditions' values with this label instead of the condition it says."""
         key, value = self.label
-        rest = {name: given for name, given in values.items() if name != "metadata"}
-        return {f"{by}_key": key, f"{by}_value": value, **(rest if self.alone else values)}
+        rest = {name: given for name, given in values.items() if name != self.says}
+        return {f"{by}_key": key, f"{by}_value": value, **rest}
 
 
 class SqliteThreads(StoredThreads):
@@ -57,11 +58,13 @@ class SqliteThreads(StoredThreads):
 
     def _rarest(self, match: ThreadFilter) -> _Labelled | None:
         """Return the condition on a label that the fewest threads meet."""
-        if match.thread_ids is not None or not match.metadata:
+        if match.thread_ids is not None:
             return None
-        alone = len(match.metadata) == 1
-        labels = labels_of(match.metadata)
-        found = (_Labelled(label, self._labelled(label), alone) for label in labels)
+        metadata, access = match.metadata or {}, _equal_members(match)
+        said = [(label, "metadata" if len(metadata) == 1 else "") for label in labels_of(metadata)]
+        one = "access" if isinstance(match.access, Equals) else ""
+        said += [(label, one) for label in labels_of(access)]
+        found = (_Labelled(label, self._labelled(label), says) for label, says in said)
         return min(found, key=lambda labelled: labelled.threads, default=None)
 
     def _labelled(self, label: Label) -> int:
@@ -82,11 +85,18 @@ class SqliteThreads(StoredThreads):
         if not values:
             return self._labelled(_ANY)
         if rarest is not None:
-            if rarest.alone and len(values) == 1:
+            if rarest.says and len(values) == 1:
                 return rarest.threads
             values = rarest.narrowed(values, "label")
         sql = self._sql.composed("threads.count", _conditions(values))
         return int(self._sql.rows_of(sql, values)[0][0])
+
+
+def _equal_members(match: ThreadFilter) -> Json:
+    """Return the members that the rule wants to be equal to something, whatever else it wants."""
+    access = match.access
+    parts = access.parts if isinstance(access, Every) else (access,)
+    return {part.key: part.value for part in parts if isinstance(part, Equals)}
 
 
 def _conditions(values: dict[str, Any]) -> tuple[str, ...]:

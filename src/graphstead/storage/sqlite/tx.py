@@ -12,6 +12,7 @@ from graphstead.storage.tables.checkpoints import StoredCheckpoints
 from graphstead.storage.tables.crons import StoredCrons
 from graphstead.storage.tables.deliveries import StoredDeliveries
 from graphstead.storage.tables.events import StoredEvents
+from graphstead.storage.tables.keys import StoredApiKeys
 from graphstead.storage.tables.protocol import StoredNumbers
 from graphstead.storage.tables.replays import StoredReplays
 from graphstead.storage.tables.runs import StoredRuns
@@ -30,6 +31,7 @@ class SqliteTx:
         "crons",
         "deliveries",
         "events",
+        "keys",
         "numbers",
         "replays",
         "runs",
@@ -47,6 +49,7 @@ class SqliteTx:
         self.workers = StoredWorkers(sql)
         self.events = StoredEvents(sql)
         self.checkpoints = StoredCheckpoints(sql)
+        self.keys = StoredApiKeys(sql)
         self.numbers = StoredNumbers(sql)
         self.replays = StoredReplays(sql)
         self.store = StoredStoreItems(sql)

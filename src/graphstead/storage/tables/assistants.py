@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from graphstead.storage.rows import AssistantFilter, AssistantRow, Json, Page
+from graphstead.storage.rules import as_json
 from graphstead.storage.statements import (
     Row,
     Statements,
@@ -115,4 +116,7 @@ def _conditions(match: AssistantFilter) -> tuple[tuple[str, ...], dict[str, Any]
     if match.metadata:
         values["metadata"] = to_json(match.metadata)
         names.append("assistants.where_metadata")
+    if match.access is not None:
+        values["access"] = to_json(as_json(match.access))
+        names.append("assistants.where_access")
     return tuple(names), values

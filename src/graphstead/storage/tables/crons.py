@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from graphstead.storage.rows import CronFilter, CronRow, Page
+from graphstead.storage.rules import as_json
 from graphstead.storage.statements import Row, Statements, from_json, to_json
 
 
@@ -110,4 +111,7 @@ def _conditions(match: CronFilter) -> tuple[tuple[str, ...], dict[str, Any]]:
     }
     if match.metadata:
         values["metadata"] = to_json(match.metadata)
+    for name in ("access", "thread_access"):
+        if (condition := getattr(match, name)) is not None:
+            values[name] = to_json(as_json(condition))
     return tuple(f"crons.where_{name}" for name in values), values

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from graphstead.storage.rows import EndRow, EventRow
-from graphstead.storage.statements import Statements
+from graphstead.storage.statements import (
+    Row,
+    Statements,
+    from_json_or_null,
+    to_json_or_null,
+)
 
 
 class StoredEvents:
@@ -47,15 +52,16 @@ class StoredEvents:
             ended_ms=row.ended_ms,
             output=row.output,
             thread_status=row.thread_status,
+            metadata=to_json_or_null(row.metadata),
         )
 
     def ended(self, run_id: str) -> EndRow | None:
         row = self._sql.row("events.ended", run_id=run_id)
-        return EndRow(*row) if row else None
+        return _end(row) if row else None
 
     def ends_of(self, thread_id: str, from_ms: int, limit: int) -> list[EndRow]:
         rows = self._sql.rows("events.ends_of", thread_id=thread_id, from_ms=from_ms, limit=limit)
-        return [EndRow(*row) for row in rows]
+        return [_end(row) for row in rows]
 
     def purge(self, ended_before_ms: int, limit: int) -> int:
         rows = self._sql.rows("events.purgeable", ended_before_ms=ended_before_ms, limit=limit)
@@ -67,3 +73,9 @@ class StoredEvents:
         self._sql.execute("protocol.abandon", run_id=run_id)
         self._sql.execute("events.delete", run_id=run_id)
         self._sql.execute("events.delete_end", run_id=run_id)
+
+
+def _end(row: Row) -> EndRow:
+    run_id, thread_id, status, ended_ms, output, thread_status, metadata = row
+    told = from_json_or_null(metadata)
+    return EndRow(run_id, thread_id, status, ended_ms, output, thread_status, told)

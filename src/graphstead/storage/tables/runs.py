@@ -107,6 +107,11 @@ class StoredRuns:
         name = "runs.by_active_status" if _ACTIVE.issuperset(statuses) else "runs.by_status"
         return self._all(name, statuses=to_json(list(statuses)), limit=limit)
 
+    def active_ids(self, statuses: Sequence[str], after: str, limit: int) -> builtins.list[str]:
+        wanted = to_json(list(statuses))
+        rows = self._sql.rows("runs.active_ids", statuses=wanted, after=after, limit=limit)
+        return [run_id for (run_id,) in rows]
+
     def unstopped(self, assistant_id: str, limit: int) -> builtins.list[RunRow]:
         return self._all("runs.unstopped", assistant_id=assistant_id, limit=limit)
 

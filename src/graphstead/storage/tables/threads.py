@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from graphstead.storage.conditions import same
 from graphstead.storage.rows import Json, Page, ThreadFilter, ThreadRow, ThreadStatus
+from graphstead.storage.rules import Equals, as_json
 from graphstead.storage.statements import (
     Row,
     Statements,
@@ -172,7 +174,17 @@ def values_of(match: ThreadFilter) -> dict[str, Any]:
         values["metadata"] = to_json(match.metadata)
     if match.values:
         values["values"] = to_json(match.values)
+    if match.access is not None and not _is_implied(match):
+        values["access"] = to_json(as_json(match.access))
     return values
+
+
+def _is_implied(match: ThreadFilter) -> bool:
+    """Tell whether what the client asks of metadata includes what the rule demands."""
+    access, metadata = match.access, match.metadata or {}
+    if not isinstance(access, Equals) or isinstance(access.value, dict | list):
+        return False
+    return access.key in metadata and same(metadata[access.key], access.value)
 
 
 def conditions(values: dict[str, Any]) -> tuple[str, ...]:
