@@ -73,7 +73,9 @@ def database_of(data_dir: Path) -> dict[str, str]:
     """Return the variables that lead a server to its database, the same for the same folder."""
     if KIND == "sqlite":
         return {}
-    return {"GRAPHSTEAD_DATABASE_URI": place_of(data_dir).uri}
+    # Few connections: a session of tests has many servers at a time.
+    uri = place_of(data_dir).uri
+    return {"GRAPHSTEAD_DATABASE_URI": uri, "GRAPHSTEAD_DATABASE_CONNECTIONS": "7"}
 
 
 def rows_of(data_dir: Path, sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:

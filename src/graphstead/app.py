@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -17,22 +17,29 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from graphstead import tracing
 from graphstead.abilities import abilities
 from graphstead.authentication import Guard, guard_of
+from graphstead.ciphers import Ciphers, ciphers_of, entering
 from graphstead.contract.app import CustomApp, build_app
 from graphstead.contract.compile import compile_contract
 from graphstead.contract.load import packaged
 from graphstead.contract.middleware import CorsPolicy
 from graphstead.contract.reference import ContractReference
 from graphstead.contract.resolve import HandlerResolver
-from graphstead.databases import open_storage
+from graphstead.databases import open_clear
 from graphstead.engine import Engine
+from graphstead.engine.clock import wire_time
 from graphstead.graphs import GraphSet, Project, load_graphs
 from graphstead.graphs.custom_app import load_custom_app
+from graphstead.graphs.customs import Customs, open_customs
 from graphstead.graphs.headers import header_rule
 from graphstead.graphs.ui import Interfaces
 from graphstead.http_rules import cors_policy, mount_prefix
-from graphstead.problems import StartupError
+from graphstead.logs import get_logger
+from graphstead.problems import ServerError, StartupError, Unprocessable
 from graphstead.request_log import RequestLog
 from graphstead.settings import Settings
+from graphstead.storage.base import Storage
+from graphstead.storage.errors import SealingFailed, SealingRefused, StorageError
+from graphstead.storage.sealing_start import with_ciphers
 
 __all__ = [
     "ServedApp",
@@ -43,6 +50,9 @@ __all__ = [
 ]
 
 ANY_PAGE = CorsPolicy().admits
+
+
+log = get_logger("graphstead.app")
 
 
 class ServedApp:
@@ -68,11 +78,12 @@ def create_app(settings: Settings, project: Project, *, run_worker: bool) -> Ser
     """
     base_path, cors = mount_prefix(settings, project), cors_policy(settings, project)
     graphs, document = load_graphs(project), packaged()
-    custom = _custom(project)
+    ciphers, custom = ciphers_of(settings, project), _custom(project)
     engine, guard = _engine(
         settings,
         project,
         graphs,
+        ciphers,
         run_worker=run_worker,
         reference=ContractReference(document),
         admits=cors.admits,
@@ -83,7 +94,7 @@ def create_app(settings: Settings, project: Project, *, run_worker: bool) -> Ser
             document,
             engine=engine,
             lifespan=_lifespan(engine, guard, custom),
-            authenticate=guard.authenticate,
+            authenticate=entering(ciphers.asker, guard.authenticate),
             added=guard.openapi,
             response_validation=settings.response_validation,
             unknown_fields=settings.unknown_fields,
@@ -93,6 +104,7 @@ def create_app(settings: Settings, project: Project, *, run_worker: bool) -> Ser
             base_path=base_path,
             custom=custom,
             disabled=project.http.disabled,
+            told={SealingRefused: Unprocessable, SealingFailed: ServerError},
         )
     except StartupError:
         asyncio.run(engine.stop())
@@ -123,7 +135,8 @@ def check_handlers() -> int:
 
 def open_engine(settings: Settings, project: Project, *, run_worker: bool) -> Engine:
     """Return an engine over the project's graphs and database, not yet started."""
-    engine, _ = _engine(settings, project, load_graphs(project), run_worker=run_worker)
+    ciphers = ciphers_of(settings, project)
+    engine, _ = _engine(settings, project, load_graphs(project), ciphers, run_worker=run_worker)
     return engine
 
 
@@ -131,6 +144,7 @@ def _engine(
     settings: Settings,
     project: Project,
     graphs: GraphSet,
+    ciphers: Ciphers,
     *,
     run_worker: bool,
     reference: ContractReference | None = None,
@@ -138,12 +152,16 @@ def _engine(
 ) -> tuple[Engine, Guard]:
     # After the graphs: a project may have set up a tracer of its own.
     tracing.configure_tracing(settings)
-    storage = open_storage(settings)
-    try:
+    with ExitStack() as undo:
+        customs = open_customs(project)
+        undo.callback(customs.close)
+        storage = _opened(settings, ciphers)
+        undo.callback(storage.close)
         guard = guard_of(settings, project, storage)
-    except StartupError:
-        storage.close()
-        raise
+        undo.pop_all()
+    _tell_of_customs(project, customs)
+    if ciphers.sealer is not None and graphs.embeddings is not None:
+        log.warning("vectors of store.index are not encrypted: only in clear can they be compared")
     engine = Engine(
         storage=storage,
         graphs=graphs,
@@ -160,8 +178,44 @@ def _engine(
         interfaces=Interfaces(project.root, project.ui),
         figures_dir=settings.data_dir / "figures",
         capabilities=abilities(settings, project, packaged()),
+        serde=project.serde,
+        customs=customs,
     )
     return engine, guard
+
+
+def _tell_of_customs(project: Project, customs: Customs) -> None:
+    """Say who keeps checkpoints and items where it is not this server, and what that means."""
+    if customs.saver is not None and project.checkpointer is not None:
+        log.warning(
+            "checkpoints are kept by the project's own saver: they share no transaction with runs "
+            "and threads, and are encrypted only if it does so",
+            saver=type(customs.saver).__name__,
+            path=project.checkpointer.path,
+        )
+    if customs.store is not None and project.store_source is not None:
+        unused = [name for name in ("index", "ttl") if (project.raw["store"] or {}).get(name)]
+        log.warning(
+            "items are kept by the project's own store, encrypted only if it does so",
+            store=type(customs.store).__name__,
+            path=project.store_source.path,
+            unused=unused,
+        )
+
+
+def open_storage(settings: Settings, project: Project) -> Storage:
+    """Open the database of these settings. Raises StartupError where it cannot be used."""
+    return _opened(settings, ciphers_of(settings, project))
+
+
+def _opened(settings: Settings, ciphers: Ciphers) -> Storage:
+    storage = open_clear(settings)
+    try:
+        return with_ciphers(storage, ciphers.sealer, wire_time())
+    except (StorageError, OSError) as error:
+        storage.close()
+        name = settings.database_name
+        raise StartupError([f"The database {name} cannot be used: {error}"]) from error
 
 
 def _lifespan(engine: Engine, guard: Guard, custom: CustomApp | None) -> Any:

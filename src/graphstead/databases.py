@@ -14,11 +14,11 @@ from graphstead.storage.base import Storage
 from graphstead.storage.errors import DatabaseRefused, StorageError
 from graphstead.storage.migrating import SchemaState
 
-__all__ = ["open_storage", "schema_state"]
+__all__ = ["open_clear", "schema_state"]
 
 
-def open_storage(settings: Settings) -> Storage:
-    """Open the database of these settings. Raises StartupError where it cannot be used."""
+def open_clear(settings: Settings) -> Storage:
+    """Open the database as it lies there, sealed or not. Raises StartupError if it cannot be."""
     with _told_as_startup_fault(settings):
         if settings.postgres_uri is not None:
             return _open_postgres(settings, settings.postgres_uri)

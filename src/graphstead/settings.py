@@ -24,6 +24,8 @@ __all__ = ["Setting", "Settings", "environment", "read_settings", "settings_tabl
 
 DATABASE_FILE = "graphstead.sqlite3"
 NO_DEFAULTS: Mapping[str, Any] = MappingProxyType({})
+AES_KEY_BYTES = (16, 24, 32)
+ALWAYS_CLEAR = frozenset({"graph_id", "assistant_id", "thread_id", "run_id", "cron_id"})
 POSTGRES_SCHEMES = ("postgres://", "postgresql://")
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
@@ -239,6 +241,19 @@ class Settings(BaseSettings):
         "Secret that calls of webhooks are signed with, as Standard Webhooks are (whsec_...).",
         "GRAPHSTEAD_WEBHOOK_SECRET",
     )
+    aes_key: str | None = _setting(
+        None,
+        "Key of 16, 24 or 32 bytes that data is encrypted with at rest (docs/encryption.md).",
+        "GRAPHSTEAD_AES_KEY",
+        "LANGGRAPH_AES_KEY",
+        repr=False,
+    )
+    aes_json_keys: Annotated[tuple[str, ...], NoDecode] = _setting(
+        (),
+        "Members of metadata that are encrypted too, and not searchable; separated by commas.",
+        "GRAPHSTEAD_AES_JSON_KEYS",
+        "LANGGRAPH_AES_JSON_KEYS",
+    )
     default_a2a_assistant_id: str | None = _setting(
         None,
         "Assistant whose agent card /.well-known/agent-card.json shows when the query names none.",
@@ -263,9 +278,9 @@ class Settings(BaseSettings):
         True, "Colour log lines on a terminal.", "GRAPHSTEAD_LOG_COLOR", "LOG_COLOR"
     )
 
-    @field_validator("cors_allow_origins", mode="before")
+    @field_validator("cors_allow_origins", "aes_json_keys", mode="before")
     @classmethod
-    def _split_origins(cls, value: Any) -> Any:
+    def _split_list(cls, value: Any) -> Any:
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
@@ -284,6 +299,21 @@ class Settings(BaseSettings):
                 "of its own (GRAPHSTEAD_AUTH=keys)"
             )
         return "none" if value in ("noop", "custom") else value
+
+    @field_validator("aes_key")
+    @classmethod
+    def _check_key(cls, value: str | None) -> str | None:
+        if value is not None and len(value.encode()) not in AES_KEY_BYTES:
+            raise ValueError(f"expected 16, 24 or 32 bytes, found {len(value.encode())}")
+        return value
+
+    @field_validator("aes_json_keys")
+    @classmethod
+    def _keep_own_keys_in_clear(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for key in value:
+            if key in ALWAYS_CLEAR:
+                raise ValueError(f"{key} cannot be encrypted: the server itself searches by it")
+        return value
 
     @field_validator("database_uri")
     @classmethod

@@ -87,7 +87,7 @@ def test_request_ids_and_cors_cover_its_routes_too(served: Server) -> None:
     answer = served.get("/own/tea", headers=headers)
     assert answer.headers["x-request-id"] == "mine"
     assert answer.headers["access-control-allow-origin"] == "*"
-    assert "path=/own/tea" in served.log and "request_id=mine" in served.log
+    until_true(lambda: "path=/own/tea" in served.log and "request_id=mine" in served.log, 5)
 
 
 def test_streams_pass_its_middleware_event_by_event(served: Server) -> None:

@@ -57,10 +57,12 @@ async def client(served: Server) -> AsyncIterator[LangGraphClient]:
 
 
 def request_line(server: Server, request_id: str) -> dict[str, Any]:
-    until_true(lambda: f'"request_id":"{request_id}"' in server.log, 5)
-    line = next(line for line in server.log.splitlines() if request_id in line)
-    found: dict[str, Any] = json.loads(line)
-    return found
+    def lines() -> list[dict[str, Any]]:
+        told = [json.loads(line) for line in server.log.splitlines() if request_id in line]
+        return [line for line in told if line["request_id"] == request_id and "path" in line]
+
+    until_true(lambda: bool(lines()), 5)
+    return lines()[0]
 
 
 def test_places_and_links_carry_the_prefix(served: Server) -> None:

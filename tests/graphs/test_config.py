@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from graphstead.graphs import GraphSource, Project, load_project
+from graphstead.graphs.checkpointer_config import SerdeConfig
 from graphstead.graphs.store_config import StoreConfig, StoreIndex, StoreTtl
 from graphstead.graphs.thread_ttl import ThreadTtl
 from graphstead.problems import StartupError
@@ -65,8 +67,8 @@ def test_environment_may_come_from_a_file(tmp_path: Path) -> None:
 
 
 def test_keys_this_version_cannot_honour_are_listed(tmp_path: Path) -> None:
-    project = load(tmp_path, encryption={"path": "./e.py:e"}, priority={}, node_version="20")
-    assert project.unsupported == ("encryption", "priority")
+    project = load(tmp_path, priority={}, node_version="20")
+    assert project.unsupported == ("priority",)
     assert project.warnings == ()
 
 
@@ -79,13 +81,53 @@ def test_the_time_to_live_of_threads_is_read(tmp_path: Path) -> None:
     assert (project.unsupported, project.warnings) == ((), ())
 
 
-def test_what_else_a_checkpointer_asks_for_is_listed(tmp_path: Path) -> None:
-    wanted = {"backend": "mongo", "uri": "x", "ttl": {"default_tll": 1}}
-    project = load(tmp_path, checkpointer=wanted)
-    assert project.unsupported == ("checkpointer.backend", "checkpointer.uri")
+def test_what_a_checkpointer_cannot_be_is_refused(tmp_path: Path) -> None:
+    def told(**checkpointer: object) -> list[str]:
+        shown = {"dependencies": ["."], "graphs": GRAPHS, "checkpointer": checkpointer}
+        return [fault.removeprefix("FILE: checkpointer") for fault in _faults(tmp_path, shown)]
+
+    assert told(backend="mongo", uri="mongodb://x")[0].startswith(".backend: mongo is not built in")
+    assert told(backend="redis") == [".backend: expected default or custom, found 'redis'"]
+    assert told(backend="custom")[0].startswith(".path: backend custom needs")
+    assert told(backend="default", path="./own.py:saver")[0].startswith(".path: backend default")
+    assert told(path="own.py") == [
+        ".path: expected './file.py:variable' or 'module:variable', found 'own.py'"
+    ]
+    assert told(path="./own.py:saver", uri="x")[0].startswith(".uri: only backend mongo has one")
+    assert told(serde={"pickle_fallback": 1, "allowed_json_modules": ["json"]}) == [
+        ".serde.allowed_json_modules: expected true or a list of paths such as "
+        '["package", "module", "Class"], found [\'json\']',
+        ".serde.pickle_fallback: expected true or false, found 1",
+    ]
+
+
+def _faults(tmp_path: Path, raw: Mapping[str, Any]) -> list[str]:
+    return sorted(faults_of(make_config(tmp_path, **raw)))
+
+
+def test_an_own_saver_store_and_encryption_are_found(tmp_path: Path) -> None:
+    serde = {"allowed_json_modules": [["own", "Thing"]], "allowed_msgpack_modules": True}
+    project = load(
+        tmp_path,
+        checkpointer={"path": "./own.py:saver", "ttl": {"default_tll": 5}},
+        store={"path": "own.stores:store"},
+        encryption={"path": "./own.py:encryption"},
+    )
+    assert project.unsupported == ()
     assert "checkpointer.ttl.default_tll: unknown key" in project.warnings[0]
-    for granted in ({"backend": "default"}, {"serde": {"pickle_fallback": False}}):
-        assert load(tmp_path, checkpointer=granted).unsupported == ()
+    found = (project.checkpointer, project.store_source, project.encryption)
+    assert [source.path for source in found if source] == [
+        "./own.py:saver",
+        "own.stores:store",
+        "./own.py:encryption",
+    ]
+    limited = load(tmp_path, checkpointer={"backend": "default", "serde": serde})
+    assert limited.checkpointer is None
+    assert limited.serde == SerdeConfig((("own", "Thing"),), True, False)
+    faults = _faults(tmp_path, {"dependencies": ["."], "graphs": GRAPHS, "encryption": {}})
+    assert faults == [
+        "FILE: encryption.path: expected './file.py:variable' or 'module:variable', found nothing"
+    ]
 
 
 def test_a_time_to_live_that_means_nothing_is_refused(tmp_path: Path) -> None:
@@ -195,7 +237,6 @@ def test_what_the_store_shall_do_is_read(tmp_path: Path) -> None:
     assert named.fields == ("text", "tags[*]")
     assert load(tmp_path).store == load(tmp_path, store={}).store == StoreConfig()
     assert (project.unsupported, project.warnings) == ((), ())
-    assert load(tmp_path, store={"path": "./own.py:store"}).unsupported == ("store.path",)
 
 
 def test_a_store_that_means_nothing_is_refused(tmp_path: Path) -> None:

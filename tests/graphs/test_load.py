@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from langgraph.checkpoint.memory import InMemorySaver
 
 from graphstead.graphs import GraphSet, load_graphs, load_project
@@ -218,6 +219,21 @@ async def test_the_server_replaces_a_checkpointer_of_the_graphs_own(tmp_path: Pa
         """,
     )
     assert await said(graphs) == "made"
+
+
+async def test_a_factory_whose_graph_brings_its_own_saver_is_told_of_once(tmp_path: Path) -> None:
+    graphs = load(
+        tmp_path,
+        """
+        from langgraph.checkpoint.memory import InMemorySaver
+        def graph():
+            return make(checkpointer=InMemorySaver())
+        """,
+    )
+    with structlog.testing.capture_logs() as logs:
+        assert [await said(graphs), await said(graphs)] == ["made", "made"]
+    told = [(one["event"], one["graph_id"], one["part"]) for one in logs]
+    assert told == [("the server's own takes its place", "g", "checkpointer")]
 
 
 def test_an_unknown_graph_is_named_with_those_there_are(tmp_path: Path) -> None:

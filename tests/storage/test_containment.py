@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from graphstead.storage.sqlite.functions import contains, json_contains, json_has_items
+from graphstead.storage.conditions import contains
+from graphstead.storage.sqlite.functions import json_contains, json_has_items
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from graphstead.engine.access import ACTIONS
 from graphstead.graphs import load_graphs
 from graphstead.graphs.auth import ProjectAuth, load_auth
 from graphstead.graphs.custom_app import load_custom_app
+from graphstead.graphs.encryption import load_encryption
 from graphstead.http_rules import cors_policy, mount_prefix
 from graphstead.problems import StartupError
 from graphstead.settings import Settings
@@ -36,6 +37,7 @@ def command(config: Path) -> None:
     cors_policy(settings, project)
     graphs = load_graphs(project)
     load_custom_app(project)
+    load_encryption(project, has_key=settings.aes_key is not None)
     auth = load_auth(project)
     check_auth(settings, auth)
     if faults := check_document(packaged()):

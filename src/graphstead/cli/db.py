@@ -10,9 +10,10 @@ from typing import Any
 
 import click
 
+from graphstead.app import open_storage
 from graphstead.cli.options import config_option, setting_option
 from graphstead.cli.project import open_project
-from graphstead.databases import open_storage, schema_state
+from graphstead.databases import schema_state
 from graphstead.engine.clock import SystemClock
 from graphstead.engine.pruning import prune
 
@@ -35,9 +36,9 @@ def upgrade(config: Path, **flags: Any) -> None:
     Servers of the release before may go on meanwhile: what they need is taken away a release
     later. A schema that is too new for this release is refused.
     """
-    _, settings = open_project(config, flags)
+    project, settings = open_project(config, flags)
     before = schema_state(settings)
-    open_storage(settings).close()
+    open_storage(settings, project).close()
     click.echo(f"{settings.database_name}: schema {before.version} -> {before.newest}")
 
 
@@ -50,11 +51,11 @@ def status(config: Path, as_json: bool, **flags: Any) -> None:
 
     Changes nothing. Exit code 1: the schema is older than this release, `db upgrade` is due.
     """
-    _, settings = open_project(config, flags)
+    project, settings = open_project(config, flags)
     state = schema_state(settings)
     told: dict[str, Any] = {"database": settings.database_name, **state._asdict()}
     if state.version == state.newest:
-        storage = open_storage(settings)
+        storage = open_storage(settings, project)
         told["pending"], told["running"] = storage.read_blocking(lambda tx: tx.runs.counts())
         told["workers"] = len(storage.read_blocking(lambda tx: tx.workers.list()))
         storage.close()
@@ -69,8 +70,8 @@ def status(config: Path, as_json: bool, **flags: Any) -> None:
 @setting_option("history_days", "--history-days")
 def prune_now(config: Path, **flags: Any) -> None:
     """Apply every time to live now and trim old histories, as a running server does bit by bit."""
-    _, settings = open_project(config, flags)
-    storage = open_storage(settings)
+    project, settings = open_project(config, flags)
+    storage = open_storage(settings, project)
     try:
         done = prune(
             storage,

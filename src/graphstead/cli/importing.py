@@ -20,7 +20,6 @@ from graphstead.engine.graph_store import GraphStore
 from graphstead.graphs import GraphSet, Project, load_graphs
 from graphstead.graphs.host import GraphHost
 from graphstead.importing import KINDS, Importer, Report, Source
-from graphstead.problems import StartupError
 from graphstead.storage.base import Storage
 
 __all__ = ["command"]
@@ -49,10 +48,8 @@ def command(source: str, config: Path, only: str | None, overwrite: bool, **flag
     if flags["api_key"]:
         sent["x-api-key"] = flags["api_key"]
     project, settings = open_project(config, {"data_dir": flags["data_dir"]})
-    if project.raw.get("encryption"):
-        raise StartupError([f"{project.path}: encryption: an import would store rows in the clear"])
     graphs = load_graphs(project)
-    storage = open_storage(settings)
+    storage = open_storage(settings, project)
     try:
         reports = asyncio.run(
             _copy(Source(source, sent), storage, graphs, project, kinds, overwrite)

@@ -81,8 +81,8 @@ def revoke(config: Path, key: str, **flags: Any) -> None:
 
 @contextmanager
 def _keys(config: Path, flags: dict[str, Any]) -> Iterator[ApiKeys]:
-    _, settings = open_project(config, flags)
-    storage = open_storage(settings)
+    project, settings = open_project(config, flags)
+    storage = open_storage(settings, project)
     try:
         yield ApiKeys(storage, SystemClock())
     finally:

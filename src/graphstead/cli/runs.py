@@ -32,8 +32,8 @@ def command(config: Path, limit: int, as_json: bool, **flags: Any) -> None:
     A run waits for its time (delayed), for another run of its thread, or for a free slot of a
     worker. The data file is read while the server runs; nothing is changed.
     """
-    _, settings = open_project(config, flags)
-    storage = open_storage(settings)
+    project, settings = open_project(config, flags)
+    storage = open_storage(settings, project)
     try:
         rows = storage.read_blocking(lambda tx: _rows(tx, limit))
     finally:

@@ -30,8 +30,8 @@ def command(config: Path, limit: int, as_json: bool, resend: str | None, **flags
     Workers that run make such calls within a second. Query strings may hold secrets and are not
     printed.
     """
-    _, settings = open_project(config, flags)
-    storage = open_storage(settings)
+    project, settings = open_project(config, flags)
+    storage = open_storage(settings, project)
     try:
         if resend is None:
             _list(storage, limit, as_json)

@@ -95,13 +95,15 @@ def build_app(
     custom: CustomApp | None = None,
     disabled: Collection[str] = (),
     handlers_package: str = "graphstead.handlers",
+    told: Mapping[type[Exception], type[Problem]] | None = None,
 ) -> ContractMiddleware:
     """Return the ASGI application that serves a bundled document with the handlers of a package.
 
     ``engine`` is handed to every handler that names it. ``added`` goes into the document that is
     served (`securitySchemes`, `security`, `paths`). ``drain`` is set by the server when it starts
     to shut down. Everything lies below ``base_path``; parts in ``disabled`` are not served (see
-    ``switches``). Raises StartupError with every disagreement between both sides.
+    ``switches``). ``told`` says as which problem an exception of the layers below is answered, with
+    its own sentence. Raises StartupError with every disagreement between both sides.
     """
     strict = response_validation == "strict"
     answers = schemas_for(close_answers(bundle)) if strict else None
@@ -128,7 +130,7 @@ def build_app(
         ],
         resolver=resolver,
     )
-    _answer_errors(app)
+    _answer_errors(app, told or {})
     app.add_contract(
         served,
         compiled={name: contract.operations[name] for name in served.operation_ids},
@@ -183,8 +185,14 @@ def _pages(
     ]
 
 
-def _answer_errors(app: ContractMiddleware) -> None:
+def _answer_errors(app: ContractMiddleware, told: Mapping[type[Exception], type[Problem]]) -> None:
     app.add_error_handler(Problem, answer_problem)
     app.add_error_handler(HTTPException, answer_http_exception)
     app.add_error_handler(ProblemException, answer_connexion_problem)
     app.add_error_handler(Exception, answer_unexpected)
+    for raised, problem in told.items():
+        app.add_error_handler(raised, partial(_answer_as, problem))
+
+
+async def _answer_as(problem: type[Problem], request: Any, error: Exception) -> Any:
+    return await answer_problem(request, problem(str(error)))

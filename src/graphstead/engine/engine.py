@@ -14,6 +14,9 @@ from graphstead.engine.access import Access
 from graphstead.engine.assistants import Assistants
 from graphstead.engine.clock import Clock, SystemClock
 from graphstead.engine.crons import Crons
+from graphstead.engine.custom_checkpoints import CustomCheckpointStorage
+from graphstead.engine.custom_saver import CustomSaver
+from graphstead.engine.custom_store import CustomStore
 from graphstead.engine.embedding import Embedder
 from graphstead.engine.graph_store import GraphStore
 from graphstead.engine.metrics import Metrics
@@ -22,6 +25,7 @@ from graphstead.engine.run_grants import RunGate
 from graphstead.engine.run_stops import RunStops
 from graphstead.engine.run_streams import RunStreams
 from graphstead.engine.runs import Runs
+from graphstead.engine.savers import Savers, serializer
 from graphstead.engine.store import Store
 from graphstead.engine.system import System
 from graphstead.engine.thread_rows import default_ttl
@@ -30,6 +34,8 @@ from graphstead.engine.timekeeper import Timekeeper
 from graphstead.engine.upkeep import Upkeep, UpkeepLimits
 from graphstead.engine.webhooks import Sender
 from graphstead.engine.worker import Worker, WorkerLimits
+from graphstead.graphs.checkpointer_config import SerdeConfig
+from graphstead.graphs.customs import Customs
 from graphstead.graphs.headers import HeaderRule
 from graphstead.graphs.host import GraphHost
 from graphstead.graphs.load import GraphSet
@@ -91,10 +97,17 @@ class Engine:
         admits: Callable[[str], bool] = lambda origin: True,
         disabled: Collection[str] = (),
         interfaces: Interfaces | None = None,
+        serde: SerdeConfig | None = None,
+        customs: Customs | None = None,
         clock: Clock | None = None,
         figures_dir: Path | None = None,
         capabilities: Mapping[str, Any] = NOTHING,
     ) -> None:
+        self._customs = customs or Customs()
+        custom = _custom_saver(self._customs)
+        if custom is not None:
+            storage = CustomCheckpointStorage(storage, custom)
+        savers = Savers(storage, serializer(serde), custom)
         self._storage = storage
         self._settings = settings
         clock = clock or SystemClock()
@@ -103,10 +116,12 @@ class Engine:
         worker_id = clock.new_id() if run_worker else None
         store = store or StoreConfig()
         self._host = GraphHost(graphs)
-        self._items = GraphStore(storage, clock, store.ttl, _embedder(graphs, store))
+        self._items = _items(self._customs, graphs, storage, clock, store)
         graphs.store = self._items
-        self._upkeep = Upkeep(worker_id, storage, settings, clock, thread_ttl, store.ttl)
-        self._worker = Worker(worker_id, storage, graphs, settings, clock) if worker_id else None
+        self._upkeep = Upkeep(worker_id, storage, settings, clock, thread_ttl, store.ttl, savers)
+        self._worker = (
+            Worker(worker_id, storage, graphs, savers, settings, clock) if worker_id else None
+        )
         self.assistants = Assistants(storage, self._host, clock, access)
         self.stops = RunStops(storage, clock, access)
         ttl = default_ttl(thread_ttl)
@@ -125,7 +140,7 @@ class Engine:
         )
         self.streams = RunStreams(storage, self.stops, clock, settings.heartbeat_s, access)
         self.protocol = EventProtocol(storage, self.runs, self.stops, settings.heartbeat_s, access)
-        self.threads = Threads(storage, self._host, clock, access, ttl)
+        self.threads = Threads(storage, self._host, savers, clock, access, ttl)
         self.store = Store(self._items, access)
         self._reference = reference
         self._admits = admits
@@ -199,6 +214,7 @@ class Engine:
             self._upkeep.stop()
         self._host.stop()
         self._items.close()
+        self._customs.close()
         self._storage.close()
         if self._tallies is not None:
             self._tallies.stop()
@@ -211,6 +227,18 @@ def _flags(settings: EngineLimits, disabled: Collection[str]) -> Mapping[str, bo
         "assistants": "assistants" not in disabled,
         "crons": settings.crons_enabled and "runs" not in disabled,
     }
+
+
+def _custom_saver(customs: Customs) -> CustomSaver | None:
+    return None if customs.saver is None else CustomSaver(customs.saver, customs.loop)
+
+
+def _items(
+    customs: Customs, graphs: GraphSet, storage: Storage, clock: Clock, store: StoreConfig
+) -> GraphStore | CustomStore:
+    if customs.store is not None:
+        return CustomStore(customs.store, customs.loop)
+    return GraphStore(storage, clock, store.ttl, _embedder(graphs, store))
 
 
 def _embedder(graphs: GraphSet, store: StoreConfig) -> Embedder | None:

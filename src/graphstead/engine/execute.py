@@ -15,19 +15,20 @@ from langgraph.types import StateSnapshot
 
 from graphstead import tracing
 from graphstead.engine import protocol_source, transitions, wire
-from graphstead.engine.checkpoints import Ahead, Saver
 from graphstead.engine.chunks import Translator
 from graphstead.engine.clock import Clock
 from graphstead.engine.inputs import graph_config, graph_context, graph_input
 from graphstead.engine.merging import TRACEPARENT
+from graphstead.engine.savers import Savers
 from graphstead.engine.snapshots import interrupts_by_task
 from graphstead.engine.transitions import Outcome, StaleRun, ThreadOutcome
 from graphstead.figures import FIGURES
 from graphstead.graphs.auth_users import told_user
 from graphstead.graphs.load import GraphSet
 from graphstead.storage.base import Storage
-from graphstead.storage.errors import StorageUnavailable
+from graphstead.storage.errors import SealingFailed, StorageUnavailable
 from graphstead.storage.rows import Json, RunRow, RunStatus, ThreadStatus
+from graphstead.storage.sealing import ASKER
 from graphstead.streaming.log import EventWriter
 
 log = structlog.get_logger("graphstead.run")
@@ -60,7 +61,13 @@ class Execution:
     """A claimed run under its generation. `stop` ends it from outside with a reason."""
 
     def __init__(
-        self, run: RunRow, storage: Storage, graphs: GraphSet, limits: Limits, clock: Clock
+        self,
+        run: RunRow,
+        storage: Storage,
+        graphs: GraphSet,
+        savers: Savers,
+        limits: Limits,
+        clock: Clock,
     ) -> None:
         self.run_row = run
         self._storage = storage
@@ -70,7 +77,7 @@ class Execution:
         self._configurable: Json = run.kwargs["config"]["configurable"]
         self._graph_id: str = self._configurable["graph_id"]
         self._began_s = time.perf_counter()
-        self._saver = None if run.temporary else _saver(storage, run)
+        self._saver = None if run.temporary else savers.of_run(run)
         self._translator = Translator(run.kwargs["stream_mode"])
         self._values: Any = MISSING
         self._interrupts: dict[str, Any] = {}
@@ -97,6 +104,8 @@ class Execution:
     async def _run(self) -> None:
         """Carry the run out in a span; each line logged meanwhile names it, the graph's too."""
         run, configurable = self.run_row, self._configurable
+        # What the graph writes is encrypted under the context of who asked for the run.
+        ASKER.set(run.sealed_for)
         structlog.contextvars.bind_contextvars(
             run_id=run.run_id,
             thread_id=run.thread_id,
@@ -127,6 +136,11 @@ class Execution:
         except asyncio.CancelledError:
             tracing.mark(graphstead__status="given back")
             await asyncio.shield(self._give_back())
+        except SealingFailed as fault:
+            # Not even that it failed can be stored: the run waits, however often it was tried.
+            self._log.error("run cannot be encrypted and waits", reason=str(fault))
+            await asyncio.sleep(RELEASE_AGAIN_S)
+            await self._give_back()
         except Exception:  # the worker's edge: one run must never take the others down
             self._log.exception("run could not be finished")
             await self._release()
@@ -365,12 +379,6 @@ def _count_end(graph_id: str, status: str, took_s: float) -> None:
     FIGURES.observe("lg_api_run_execution_latency", took_s * 1000)
     if status == "success":
         FIGURES.count("lg_api_run_success_counter_total")
-
-
-def _saver(storage: Storage, run: RunRow) -> Saver:
-    """Return the saver of a run; only durability sync makes a step wait for its checkpoint."""
-    ahead: Ahead = "writes" if run.kwargs["durability"] == "sync" else "everything"
-    return Saver(storage, fence=(run.run_id, run.gen), ahead=ahead)
 
 
 def _shown(verdict: Verdict, snapshot: StateSnapshot | None) -> ThreadOutcome:

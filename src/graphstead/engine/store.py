@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from langgraph.store.base import NOT_PROVIDED, Item
+from langgraph.store.base import NOT_PROVIDED, BaseStore, Item
 
 from graphstead.engine.access import Access
 from graphstead.engine.callers import Asked
-from graphstead.engine.graph_store import GraphStore
 from graphstead.engine.store_gate import StoreGate
-from graphstead.problems import BadRequest
+from graphstead.problems import BadRequest, NotImplementedYet
 from graphstead.storage.rows import Json
 
 T = TypeVar("T")
@@ -20,7 +19,7 @@ T = TypeVar("T")
 class Store:
     """Everything a client can ask of the store that graphs use too."""
 
-    def __init__(self, items: GraphStore, access: Access) -> None:
+    def __init__(self, items: BaseStore, access: Access) -> None:
         self._items = items
         self._gate = StoreGate(access)
 
@@ -90,6 +89,8 @@ async def _refusing(work: Awaitable[T]) -> T:
         return await work
     except ValueError as refusal:
         raise BadRequest(str(refusal)) from refusal
+    except NotImplementedError as refusal:
+        raise NotImplementedYet(f"store.path: {refusal}") from refusal
 
 
 def _whole(body: Mapping[str, Any], name: str, default: int) -> int:

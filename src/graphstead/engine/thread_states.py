@@ -15,8 +15,8 @@ from langgraph.types import StateSnapshot
 from graphstead.engine import wire
 from graphstead.engine.access import Access
 from graphstead.engine.callers import Asked
-from graphstead.engine.checkpoints import Saver
 from graphstead.engine.graph_code import refusing
+from graphstead.engine.savers import Savers
 from graphstead.engine.snapshots import thread_state
 from graphstead.graphs.host import GraphHost
 from graphstead.problems import StateUnreadable, ThreadNotFound
@@ -42,8 +42,9 @@ Select = Sequence[str] | None
 class ThreadStates:
     """Everything a client can read of the states of a thread."""
 
-    def __init__(self, storage: Storage, host: GraphHost, access: Access) -> None:
+    def __init__(self, storage: Storage, host: GraphHost, savers: Savers, access: Access) -> None:
         self._storage = storage
+        self._savers = savers
         self._access = access
         self._host = host
 
@@ -120,7 +121,7 @@ class ThreadStates:
     @asynccontextmanager
     async def _open(self, graph_id: str, config: RunnableConfig) -> AsyncIterator[Any]:
         opened = self._host.graphs.open(
-            graph_id, config, access="threads.read", checkpointer=Saver(self._storage)
+            graph_id, config, access="threads.read", checkpointer=self._savers.over(self._storage)
         )
         thread_id = config["configurable"]["thread_id"]
         async with opened as graph:

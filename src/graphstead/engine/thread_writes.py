@@ -1,7 +1,8 @@
 """Writing the states of threads by hand: updates of one thread, states that one begins with.
 
 The graph computes the new checkpoints over a rehearsal; then one transaction makes sure that nobody
-came between, stores them and lets the thread's row follow.
+came between, stores them and lets the thread's row follow. A saver of the project's own takes part
+in neither: there the graph writes at once.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ from langgraph.types import StateSnapshot, StateUpdate
 from graphstead.engine import wire
 from graphstead.engine.access import Access, Grant
 from graphstead.engine.callers import Asked
-from graphstead.engine.checkpoints import Saver
 from graphstead.engine.chunks import checkpoint_of
 from graphstead.engine.clock import Clock, wire_time
 from graphstead.engine.graph_code import refusing
 from graphstead.engine.inputs import as_command
 from graphstead.engine.rehearsal import Rehearsal
+from graphstead.engine.savers import Savers
 from graphstead.engine.snapshots import interrupts_by_task, thread_state
 from graphstead.engine.thread_rows import insert, locked
 from graphstead.engine.thread_states import config_at
@@ -43,8 +44,11 @@ class _Moved(Exception):
 class ThreadWrites:
     """Everything a client can write into the state of a thread without a run."""
 
-    def __init__(self, storage: Storage, host: GraphHost, clock: Clock, access: Access) -> None:
+    def __init__(
+        self, storage: Storage, host: GraphHost, savers: Savers, clock: Clock, access: Access
+    ) -> None:
         self._storage = storage
+        self._savers = savers
         self._access = access
         self._clock = clock
         self._host = host
@@ -126,7 +130,7 @@ class ThreadWrites:
         thread_id = config["configurable"]["thread_id"]
         aimed: RunnableConfig = {"configurable": {**config["configurable"], "graph_id": graph_id}}
         opened = self._host.graphs.open(
-            graph_id, aimed, access="threads.update", checkpointer=Saver(rehearsal)
+            graph_id, aimed, access="threads.update", checkpointer=self._savers.over(rehearsal)
         )
         async with opened as graph:
             with _refusing(graph_id):

@@ -9,11 +9,11 @@ from typing import Any
 from graphstead.engine import thread_life, thread_rows
 from graphstead.engine.access import OPEN, Access, Action, Grant
 from graphstead.engine.callers import Asked
-from graphstead.engine.checkpoints import Saver
 from graphstead.engine.clock import Clock
 from graphstead.engine.merging import open_metadata
 from graphstead.engine.pages import Found, found
 from graphstead.engine.replays import Once
+from graphstead.engine.savers import Savers
 from graphstead.engine.thread_rows import thread_body
 from graphstead.engine.thread_search import asked_of_rule, filter_of, found_body, thread_page
 from graphstead.engine.thread_states import ThreadStates
@@ -42,6 +42,7 @@ class Threads:
         self,
         storage: Storage,
         host: GraphHost,
+        savers: Savers,
         clock: Clock,
         access: Access,
         ttl: Json | None = None,
@@ -50,9 +51,9 @@ class Threads:
         self._access = access
         self._ttl = ttl
         self._clock = clock
-        self._serde = Saver(storage).serde
-        self.states = ThreadStates(storage, host, access)
-        self.writes = ThreadWrites(storage, host, clock, access)
+        self._serde = savers.serde
+        self.states = ThreadStates(storage, host, savers, access)
+        self.writes = ThreadWrites(storage, host, savers, clock, access)
 
     async def create(self, body: Mapping[str, Any], asked: Asked) -> Created:
         """Store a new thread, with the state that `supersteps` make; all of it or nothing.

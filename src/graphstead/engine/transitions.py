@@ -390,6 +390,9 @@ def _unblock_next(tx: Tx, thread_id: str) -> None:
 
 def ask_to_stop(tx: Tx, run: RunRow, action: CancelAction, clock: Clock) -> None:
     """End a pending run at once; tell a running one's worker to end it."""
+    if action == "rollback":
+        # Of no run yet: a saver of the project's own may say that it cannot undo any.
+        tx.checkpoints.delete_runs([])
     tx.threads.hold(run.thread_id)
     current = tx.runs.lock(run.run_id)
     if current is None or current.status in FINAL:

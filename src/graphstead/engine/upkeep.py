@@ -13,9 +13,9 @@ from typing import Protocol
 import structlog
 
 from graphstead.engine import thread_life, transitions
-from graphstead.engine.checkpoints import Saver
 from graphstead.engine.clock import Clock, wire_time_of_ms
 from graphstead.engine.replays import KEPT_MS
+from graphstead.engine.savers import Savers
 from graphstead.figures import FIGURES
 from graphstead.graphs.store_config import StoreTtl
 from graphstead.graphs.thread_ttl import ThreadTtl
@@ -86,6 +86,7 @@ class Upkeep:
         clock: Clock,
         ttl: ThreadTtl | None = None,
         store_ttl: StoreTtl | None = None,
+        savers: Savers | None = None,
     ) -> None:
         self._worker_id = worker_id
         self._storage = storage
@@ -94,6 +95,7 @@ class Upkeep:
         self._expiries = Quota.of(ttl, limits.sweep_s)
         self._histories = Quota()
         self._store_every = _store_turns(store_ttl, limits.sweep_s)
+        self._savers = savers or Savers(storage)
         self._beat_at_s = 0.0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._main, name="upkeep", daemon=True)
@@ -203,20 +205,20 @@ class Upkeep:
             self._expiries.spend(done, more=done < len(due) or len(due) == number)
 
     def _expiry(self, thread_id: str) -> Callable[[Tx], bool]:
-        clock, serde = self._clock, Saver(self._storage).serde
+        clock, serde = self._clock, self._savers.serde
         return lambda tx: thread_life.expire(tx, serde, thread_id, clock)
 
     def _forget(self, turn: int) -> None:
         """Trim threads whose state has not changed for `history_days`."""
         days, number = self._limits.history_days, self._histories.slice(turn)
-        if days and number:
+        if days and number and self._savers.can_trim:
             before = wire_time_of_ms(self._clock.now_ms() - days * DAY_MS)
             old = self._storage.read_blocking(lambda tx: tx.threads.with_history(before, number))
             done = self._each(old, lambda thread_id: self._trimming(thread_id, before))
             self._histories.spend(done, more=done < len(old) or len(old) == number)
 
     def _trimming(self, thread_id: str, before: str) -> Callable[[Tx], bool]:
-        serde = Saver(self._storage).serde
+        serde = self._savers.serde
         return lambda tx: thread_life.forget_history(tx, serde, thread_id, before)
 
     def _each(self, thread_ids: Sequence[str], work: Callable[[str], Callable[[Tx], bool]]) -> int:

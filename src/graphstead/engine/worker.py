@@ -20,6 +20,7 @@ from graphstead.engine.blocking import BlockingWatch
 from graphstead.engine.clock import Clock
 from graphstead.engine.execute import Execution, Limits
 from graphstead.engine.isolation import IsolatedRun
+from graphstead.engine.savers import Savers
 from graphstead.figures import FIGURES
 from graphstead.graphs.load import GraphSet
 from graphstead.storage.base import Listener, Storage
@@ -52,12 +53,14 @@ class Worker:
         worker_id: str,
         storage: Storage,
         graphs: GraphSet,
+        savers: Savers,
         limits: WorkerLimits,
         clock: Clock,
     ) -> None:
         self.worker_id = worker_id
         self._storage = storage
         self._graphs = graphs
+        self._savers = savers
         self._limits = limits
         self._clock = clock
         self._running: dict[str, Execution | IsolatedRun] = {}
@@ -167,7 +170,9 @@ class Worker:
     def _begin(self, run: RunRow) -> None:
         _count_start(run, self._clock.now_ms())
         execution: Execution | IsolatedRun
-        execution = Execution(run, self._storage, self._graphs, self._limits, self._clock)
+        execution = Execution(
+            run, self._storage, self._graphs, self._savers, self._limits, self._clock
+        )
         if self._limits.isolated_loops:
             execution = IsolatedRun(execution, _loop_factory())
         self._running[run.run_id] = execution

@@ -20,6 +20,12 @@ from graphstead.graphs.auth_config import (
     AuthConfig,
     read_auth,
 )
+from graphstead.graphs.checkpointer_config import (
+    SERDE_KEYS,
+    SerdeConfig,
+    check_backend,
+    read_serde,
+)
 from graphstead.graphs.environment import config_of_environment
 from graphstead.graphs.http_config import HTTP_KEYS, HttpConfig, read_http
 from graphstead.graphs.requirements import (
@@ -42,7 +48,6 @@ from graphstead.graphs.thread_ttl import (
     CHECKPOINTER_KEYS,
     TTL_KEYS,
     ThreadTtl,
-    later_keys,
     read_ttl,
 )
 from graphstead.graphs.ui import UiConfig, read_ui
@@ -53,7 +58,20 @@ __all__ = ["CONFIG_NAME", "GraphSource", "Project", "load_project"]
 
 CONFIG_NAME = "langgraph.json"
 USED_KEYS = frozenset(
-    {"auth", "graphs", "dependencies", "source", "env", "webhooks", "http", "ui", "ui_config"}
+    {
+        "auth",
+        "checkpointer",
+        "dependencies",
+        "encryption",
+        "env",
+        "graphs",
+        "http",
+        "source",
+        "store",
+        "ui",
+        "ui_config",
+        "webhooks",
+    }
 )
 IMAGE_KEYS = frozenset(
     {
@@ -71,13 +89,11 @@ IMAGE_KEYS = frozenset(
 )
 UNSUPPORTED_KEYS = frozenset(
     {
-        "checkpointer",
-        "encryption",
         "priority",
-        "store",
     }
 )
 KNOWN_KEYS = USED_KEYS | IMAGE_KEYS | UNSUPPORTED_KEYS
+PATH = frozenset({"path"})
 GRAPH_KEYS = frozenset({"path", "description"})
 SCRIPT_SUFFIXES = (".js", ".ts", ".mjs", ".mts", ".cjs", ".cts")
 
@@ -119,6 +135,10 @@ class Project:
     auth: AuthConfig | None = None
     http: HttpConfig = field(default_factory=HttpConfig)
     ui: UiConfig = field(default_factory=UiConfig)
+    checkpointer: GraphSource | None = None
+    serde: SerdeConfig | None = None
+    store_source: GraphSource | None = None
+    encryption: GraphSource | None = None
 
     @property
     def import_paths(self) -> tuple[Path, ...]:
@@ -183,6 +203,9 @@ class _Reading:
         if "webhooks" in http.disabled:
             webhooks = replace(webhooks, switched_off=True)
         self._check_surroundings(dependencies)
+        checkpointer, serde = self._checkpointer()
+        store_source = self._optional_source("store.path", self.raw.get("store"))
+        encryption = self._source("encryption.path", self._object("encryption", self.raw, PATH))
         self._warn_of_unknown("", self.raw, KNOWN_KEYS)
         unsupported = tuple(self._unsupported())
         if self.faults:
@@ -202,17 +225,14 @@ class _Reading:
             auth=auth,
             http=http,
             ui=ui,
+            checkpointer=checkpointer,
+            serde=serde,
+            store_source=store_source,
+            encryption=encryption,
         )
 
     def _unsupported(self) -> Iterator[str]:
-        for key in self.raw:
-            if key == "checkpointer":
-                yield from later_keys(self.raw[key])
-            elif key == "store":
-                if isinstance(self.raw[key], dict) and self.raw[key].get("path"):
-                    yield "store.path"
-            elif key in UNSUPPORTED_KEYS:
-                yield key
+        yield from (key for key in self.raw if key in UNSUPPORTED_KEYS)
 
     def _check_surroundings(self, dependencies: Sequence[str]) -> None:
         """Tell what this environment lacks: nothing is installed at the start of a server."""
@@ -272,21 +292,22 @@ class _Reading:
         return GraphSource(graph_id, module, variable, description)
 
     def _thread_ttl(self) -> ThreadTtl | None:
-        checkpointer = self.raw.get("checkpointer")
-        if checkpointer is None:
-            return None
-        if not isinstance(checkpointer, dict):
-            self._fault("checkpointer", f"expected an object, {_found(checkpointer)}")
-            return None
-        self._warn_of_unknown("checkpointer.", checkpointer, CHECKPOINTER_KEYS)
-        ttl = checkpointer.get("ttl")
-        if ttl is None:
-            return None
-        if not isinstance(ttl, dict):
-            self._fault("checkpointer.ttl", f"expected an object, {_found(ttl)}")
-            return None
-        self._warn_of_unknown("checkpointer.ttl.", ttl, TTL_KEYS)
-        return read_ttl(ttl, self._fault)
+        checkpointer = self._object("checkpointer", self.raw, CHECKPOINTER_KEYS)
+        ttl = self._object("checkpointer.ttl", checkpointer, TTL_KEYS)
+        return read_ttl(ttl, self._fault) if checkpointer.get("ttl") is not None else None
+
+    def _checkpointer(self) -> tuple[GraphSource | None, SerdeConfig | None]:
+        given = self.raw.get("checkpointer")
+        if not isinstance(given, dict):
+            return None, None
+        check_backend(given, self._fault)
+        serde = self._object("checkpointer.serde", given, SERDE_KEYS)
+        source = self._optional_source("checkpointer.path", given)
+        if source is not None and serde:
+            self.warnings.append(
+                f"{self.path}: checkpointer.serde: no effect, a custom saver brings its own"
+            )
+        return source, read_serde(serde, self._fault) if serde else None
 
     def _store(self) -> StoreConfig:
         store = self._object("store", self.raw, STORE_KEYS)
@@ -302,6 +323,22 @@ class _Reading:
         self._object("auth.cache", auth, CACHE_KEYS)
         self._object("auth.openapi", auth, OPENAPI_KEYS)
         return read_auth(auth, self._fault) if auth else None
+
+    def _optional_source(self, key: str, owner: Any) -> GraphSource | None:
+        given = owner if isinstance(owner, dict) else {}
+        return self._source(key, given) if given.get("path") else None
+
+    def _source(self, key: str, owner: Mapping[str, Any]) -> GraphSource | None:
+        """Return what a key's `path` points at, None where its owner is missing."""
+        if self.raw.get(key.rpartition(".")[0]) is None:
+            return None
+        given = owner.get("path")
+        module, _, variable = given.rpartition(":") if isinstance(given, str) else ("", "", "")
+        if not module or not variable.isidentifier():
+            found = repr(given) if isinstance(given, str) else _found(given)[6:]
+            self._fault(key, f"expected './file.py:variable' or 'module:variable', found {found}")
+            return None
+        return GraphSource(key, module, variable)
 
     def _object(
         self, key: str, owner: Mapping[str, Any], known: frozenset[str]

@@ -55,6 +55,7 @@ class GraphSet:
         self.embeddings = embeddings
         self.store: BaseStore | None = None
         self.ids: tuple[str, ...] = tuple(self._entries)
+        self._noted: set[str] = set()
 
     def description(self, graph_id: str) -> str | None:
         """Return the description that langgraph.json gives. Raises GraphNotFound."""
@@ -101,6 +102,9 @@ class GraphSet:
             return
         opening = Opening(_full(config), access, store, user, context)
         async with made.open(opening) as graph:
+            if graph_id not in self._noted:
+                self._noted.add(graph_id)
+                _note_own(graph, graph_id)
             yield _bound(_named(graph, graph_id), checkpointer, store)
 
 
@@ -153,7 +157,7 @@ def load_graphs(project: Project) -> GraphSet:
 
 def _embeddings(project: Project, importer: Importer, faults: list[str]) -> Embeddings | None:
     index = project.store.index
-    if index is None:
+    if index is None or project.store_source is not None:
         return None
     try:
         return load_embeddings(index.embed, importer)
@@ -170,10 +174,15 @@ def _made(value: Any, graph_id: str) -> Graph | Factory:
             f"expected a graph, a StateGraph or a factory of one, found {type(value).__name__}"
         )
     graph = _compiled(value)
+    _note_own(graph, graph_id)
+    return _named(graph, graph_id)
+
+
+def _note_own(graph: Graph, graph_id: str) -> None:
+    """Say what a graph brings in vain; `checkpointer.path`, `store.path` are the place for it."""
     for part in ("checkpointer", "store"):
         if getattr(graph, part, None):
             log.warning("the server's own takes its place", graph_id=graph_id, part=part)
-    return _named(graph, graph_id)
 
 
 def _compiled(value: Any) -> Graph:

@@ -1,8 +1,4 @@
-"""`checkpointer.ttl` of langgraph.json: how long new threads may rest, how often that is looked at.
-
-Of `checkpointer` this is the one part that has an effect; what else stands there is told as coming
-later.
-"""
+"""`checkpointer.ttl` of langgraph.json: how long new threads may rest, and how often one looks."""
 
 from __future__ import annotations
 
@@ -10,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-__all__ = ["CHECKPOINTER_KEYS", "TTL_KEYS", "ThreadTtl", "later_keys", "read_ttl"]
+__all__ = ["CHECKPOINTER_KEYS", "TTL_KEYS", "ThreadTtl", "read_ttl"]
 
 CHECKPOINTER_KEYS = frozenset({"backend", "path", "serde", "ttl", "uri"})
 TTL_KEYS = frozenset({"strategy", "default_ttl", "sweep_interval_minutes", "sweep_limit"})
@@ -29,19 +25,6 @@ class ThreadTtl:
     minutes: float | None = None
     sweep_interval_minutes: float | None = None
     sweep_limit: int = SWEEP_LIMIT
-
-
-def later_keys(checkpointer: Any) -> list[str]:
-    """Name the parts of `checkpointer` that have no effect in this version."""
-    if not isinstance(checkpointer, Mapping):
-        return []
-    later = [key for key in checkpointer if key in CHECKPOINTER_KEYS and key != "ttl"]
-    return [f"checkpointer.{key}" for key in later if not _is_so_anyway(checkpointer[key])]
-
-
-def _is_so_anyway(value: Any) -> bool:
-    """Tell what asks for no more than this server does: its own backend, values without pickle."""
-    return value in ("default", None, {}) or value == {"pickle_fallback": False}
 
 
 def read_ttl(ttl: Mapping[str, Any], fault: Fault) -> ThreadTtl:

@@ -29,6 +29,8 @@ from graphstead.storage.rows import (
     ReplayRow,
     RunRow,
     RunStatus,
+    SealedPlace,
+    SealRow,
     StoreMatch,
     StoreRow,
     ThreadFilter,
@@ -404,6 +406,17 @@ class ApiKeys(Protocol):
         """Note when a key was last seen."""
 
 
+class Sealing(Protocol):
+    """The ciphers that this database is, or was, encrypted with."""
+
+    def list(self) -> list[SealRow]: ...
+    def add(self, row: SealRow) -> None:
+        """Note a cipher; programs that know nothing of it cannot open the database any more."""
+
+    def replace(self, place: SealedPlace, old: Any, new: Any) -> None:
+        """Put another stored form in the place of this one, if it is still there."""
+
+
 class Tx(Protocol):
     """One open transaction."""
 
@@ -432,6 +445,8 @@ class Tx(Protocol):
     def numbers(self) -> Numbers: ...
     @property
     def keys(self) -> ApiKeys: ...
+    @property
+    def sealing(self) -> Sealing: ...
     def ring(self, topic: Topic, key: str = "") -> None:
         """Ring this bell once the transaction is committed."""
 

@@ -12,7 +12,7 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
-__all__ = ["meets", "same", "unfit"]
+__all__ = ["contains", "has_items", "meets", "same", "unfit"]
 
 DEEPEST = 50
 TOO_DEEP = f"The filter is nested deeper than {DEEPEST} levels"
@@ -25,6 +25,28 @@ def same(left: Any, right: Any) -> bool:
     if isinstance(left, list) and isinstance(right, list):
         return len(left) == len(right) and all(map(same, left, right))
     return isinstance(left, bool) == isinstance(right, bool) and bool(left == right)
+
+
+def contains(whole: Any, part: Any) -> bool:
+    """Tell whether `whole` contains `part`, as jsonb's `@>` does.
+
+    Objects match by subset at every depth, arrays where each element of `part` is contained in
+    some element of `whole`, anything else by equality of type and value (1 equals 1.0).
+    """
+    if isinstance(part, dict):
+        return isinstance(whole, dict) and all(
+            key in whole and contains(whole[key], value) for key, value in part.items()
+        )
+    if isinstance(part, list):
+        return isinstance(whole, list) and all(
+            any(contains(have, want) for have in whole) for want in part
+        )
+    return same(whole, part)
+
+
+def has_items(whole: Mapping[str, Any], items: Mapping[str, Any]) -> bool:
+    """Tell whether an object has each of these top-level members with an equal value."""
+    return all(key in whole and same(whole[key], value) for key, value in items.items())
 
 
 def _ranged(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:

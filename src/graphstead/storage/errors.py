@@ -8,6 +8,8 @@ StorageError
 │  ├─ StorageFault           the device or the file answers with errors
 │  └─ StorageClosed
 ├─ ConstraintViolated        the rows written contradict rows that are there
+├─ SealingFailed             a value cannot be encrypted or decrypted; nothing was stored in clear
+├─ SealingRefused            what was asked cannot be had from encrypted data
 └─ DatabaseRefused           never opened; the sentence says what to do
    ├─ SchemaTooNew
    ├─ NotADatabase
@@ -52,6 +54,14 @@ class StorageClosed(StorageUnavailable):
 
 class ConstraintViolated(StorageError):
     """A key is taken, or a second run would be running on one thread."""
+
+
+class SealingFailed(StorageError):
+    """A value could not be encrypted, or a stored one not decrypted; it is there as it was."""
+
+
+class SealingRefused(StorageError):
+    """The request names what encrypted data cannot be asked for, or a member it reserves."""
 
 
 class DatabaseRefused(StorageError):

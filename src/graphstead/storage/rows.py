@@ -60,7 +60,10 @@ class ThreadRow:
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
-    """One run. `gen` rises with every claim; a writer holding an older one is refused."""
+    """One run. `gen` rises with every claim; a writer holding an older one is refused.
+
+    `sealed_for` is the context that the row was found encrypted under.
+    """
 
     run_id: str
     thread_id: str
@@ -79,6 +82,7 @@ class RunRow:
     worker: str | None = None
     cancel: CancelAction | None = None
     base_checkpoint_id: str | None = None
+    sealed_for: Json | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +255,24 @@ class DeliveryRow:
     next_try_ms: int | None
     attempts: int = 0
     last_error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SealRow:
+    """A cipher that encrypts this database since a wire time; `proof` is what it made of a text."""
+
+    cipher: str
+    proof: bytes
+    since: str
+
+
+@dataclass(frozen=True, slots=True)
+class SealedPlace:
+    """Where an encrypted value is stored: `table`.`column`, in the row with this `key`."""
+
+    table: str
+    column: str
+    key: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

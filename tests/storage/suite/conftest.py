@@ -9,8 +9,12 @@ from typing import Protocol
 import pytest
 from databases import PostgresPlace
 
+from graphstead.storage.aes import AesCipher
 from graphstead.storage.base import Storage, Tx
 from graphstead.storage.postgres import open_postgres
+from graphstead.storage.sealed import SealedTx
+from graphstead.storage.sealing import Sealer
+from graphstead.storage.sealing_start import with_ciphers
 from graphstead.storage.sqlite import open_sqlite
 from graphstead.storage.sqlite.tx import SqliteTx
 
@@ -53,8 +57,18 @@ class SqliteBackend:
         return None
 
 
+class EncryptedBackend(SqliteBackend):
+    """The same database behind a key: whoever uses a storage notices nothing of it."""
+
+    def open(self) -> Storage:
+        cipher = AesCipher(b"a key of 16 byte")
+        return with_ciphers(open_sqlite(self._path), Sealer(cipher, cipher), "2026-01-01")
+
+
 def _limit_pages(storage: Storage, pages: int) -> None:
     def limit(tx: Tx) -> None:
+        if isinstance(tx, SealedTx):
+            tx = tx.below
         assert isinstance(tx, SqliteTx)
         tx.connection.execute(f"pragma max_page_count = {pages}")
 
@@ -98,6 +112,7 @@ class PostgresBackend:
 BACKENDS: dict[str, Callable[[Path], Backend]] = {
     "postgres": PostgresBackend,
     "sqlite": SqliteBackend,
+    "encrypted": EncryptedBackend,
 }
 
 
@@ -111,5 +126,13 @@ def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Backend]
 @pytest.fixture
 def storage(backend: Backend) -> Iterator[Storage]:
     opened = backend.open()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(params=sorted(BACKENDS.keys() - {"encrypted"}))
+def clear_storage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Storage]:
+    """A storage of which tests know to the byte how much it stores."""
+    opened = BACKENDS[request.param](tmp_path).open()
     yield opened
     opened.close()

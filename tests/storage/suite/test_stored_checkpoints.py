@@ -75,12 +75,12 @@ def test_putting_a_checkpoint_again_replaces_it(storage: Storage) -> None:
     assert listed(storage) == [second]
 
 
-def test_a_blob_is_stored_once_per_version(storage: Storage) -> None:
-    put(storage, make_checkpoint(), make_blob("a", "1", b"first"), make_blob("b", "1"))
-    before = size(storage, "thread")
-    put(storage, make_checkpoint(checkpoint=b""), make_blob("a", "1", b"second"))
-    assert size(storage, "thread") == before + len("{}")
-    assert blobs_of(storage, "thread", ("a", "1")) == [make_blob("a", "1", b"first")]
+def test_a_blob_is_stored_once_per_version(clear_storage: Storage) -> None:
+    put(clear_storage, make_checkpoint(), make_blob("a", "1", b"first"), make_blob("b", "1"))
+    before = size(clear_storage, "thread")
+    put(clear_storage, make_checkpoint(checkpoint=b""), make_blob("a", "1", b"second"))
+    assert size(clear_storage, "thread") == before + len("{}")
+    assert blobs_of(clear_storage, "thread", ("a", "1")) == [make_blob("a", "1", b"first")]
 
 
 def test_blobs_that_are_absent_are_left_out(storage: Storage) -> None:
@@ -221,26 +221,31 @@ def test_a_copied_thread_has_everything_but_belongs_to_no_run(storage: Storage) 
     assert writes_of(storage, copy) == [make_write("t", 0)]
 
 
-def test_the_size_counts_bytes_not_characters(storage: Storage) -> None:
-    assert size(storage, "thread") == 0
-    row = put(storage, make_checkpoint(checkpoint=b"1234", metadata={"k": "ü"}))
-    assert size(storage, "thread") == 4 + len('{"k":"ü"}'.encode())
-    put_writes(storage, row, make_write("t", 0, blob=b"12"))
-    put(storage, make_checkpoint(checkpoint=b"1"), make_blob("a", "1", b"123"))
-    assert size(storage, "thread") == 14 + 2 + 3 + 3
+def test_the_size_counts_bytes_not_characters(clear_storage: Storage) -> None:
+    assert size(clear_storage, "thread") == 0
+    row = put(clear_storage, make_checkpoint(checkpoint=b"1234", metadata={"k": "ü"}))
+    assert size(clear_storage, "thread") == 4 + len('{"k":"ü"}'.encode())
+    put_writes(clear_storage, row, make_write("t", 0, blob=b"12"))
+    put(clear_storage, make_checkpoint(checkpoint=b"1"), make_blob("a", "1", b"123"))
+    assert size(clear_storage, "thread") == 14 + 2 + 3 + 3
 
 
-def test_usage_is_told_by_kind_and_channel(storage: Storage) -> None:
-    row = put(storage, make_checkpoint(checkpoint=b"1234"), make_blob("a", "1", b"12"))
-    put(storage, make_checkpoint(checkpoint=b""), make_blob("a", "2", b"1"), make_blob("b", "1"))
-    put_writes(storage, row, make_write("t", 0, blob=b"123"))
-    usage = storage.read_blocking(lambda tx: tx.checkpoints.usage("thread"))
+def test_usage_is_told_by_kind_and_channel(clear_storage: Storage) -> None:
+    row = put(clear_storage, make_checkpoint(checkpoint=b"1234"), make_blob("a", "1", b"12"))
+    put(
+        clear_storage,
+        make_checkpoint(checkpoint=b""),
+        make_blob("a", "2", b"1"),
+        make_blob("b", "1"),
+    )
+    put_writes(clear_storage, row, make_write("t", 0, blob=b"123"))
+    usage = clear_storage.read_blocking(lambda tx: tx.checkpoints.usage("thread"))
     assert usage.checkpoints == Usage(2, 4 + 2 * len("{}"))
     assert usage.values == {"a": Usage(2, 3), "b": Usage(1, len(b"\x01value"))}
     assert usage.writes == Usage(1, 3)
     total = usage.checkpoints.size_bytes + usage.writes.size_bytes
     total += sum(value.size_bytes for value in usage.values.values())
-    assert total == size(storage, "thread")
+    assert total == size(clear_storage, "thread")
 
 
 def test_a_thread_without_checkpoints_uses_nothing(storage: Storage) -> None:

@@ -9,8 +9,8 @@ import pytest
 from storage.rows import at, make_thread
 
 from graphstead.storage.base import Storage
+from graphstead.storage.conditions import contains
 from graphstead.storage.rows import Json, Page, ThreadFilter
-from graphstead.storage.sqlite.functions import contains
 
 # No whole number as a float beyond 2**53: SQLite compares its bits, Postgres the digits written.
 LONG, BIG = "x" * 200, 2**60

@@ -30,9 +30,9 @@ def test_threads_are_listed_once_their_time_has_come(storage: Storage) -> None:
     assert storage.read_blocking(lambda tx: tx.threads.expired(40, 1)) == ["first"]
 
 
-def test_what_a_thread_takes_is_counted_by_kind_and_channel(storage: Storage) -> None:
-    fill(storage)
-    found = usage_of(storage)
+def test_what_a_thread_takes_is_counted_by_kind_and_channel(clear_storage: Storage) -> None:
+    fill(clear_storage)
+    found = usage_of(clear_storage)
     assert found.checkpoints == Usage(1, len(b'12345{"a":"\xc3\xbc"}'))
     assert found.values == {"x": Usage(2, 4), "y": Usage(1, 0)}
     assert found.writes == Usage(1, 4)

@@ -19,7 +19,11 @@ from graphstead.storage.tables.keys import StoredApiKeys
 from graphstead.storage.tables.protocol import StoredNumbers
 from graphstead.storage.tables.replays import StoredReplays
 from graphstead.storage.tables.runs import StoredRuns
+from graphstead.storage.tables.sealing import StoredSealing
 from graphstead.storage.tables.workers import StoredWorkers
+
+# The schema version that knows of sealed rows.
+KNOWN_SINCE = 4
 
 
 class PostgresTx:
@@ -37,6 +41,7 @@ class PostgresTx:
         "numbers",
         "replays",
         "runs",
+        "sealing",
         "sql",
         "store",
         "threads",
@@ -56,6 +61,7 @@ class PostgresTx:
         self.keys = StoredApiKeys(sql)
         self.numbers = StoredNumbers(sql)
         self.replays = StoredReplays(sql)
+        self.sealing = StoredSealing(sql, known_since=KNOWN_SINCE)
         self.store = PostgresStoreItems(sql)
         self.crons = StoredCrons(sql)
         self.deliveries = StoredDeliveries(sql)

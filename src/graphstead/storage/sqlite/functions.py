@@ -8,26 +8,9 @@ from typing import Any
 
 import orjson
 
-from graphstead.storage.conditions import meets, same
+from graphstead.storage.conditions import contains, has_items, meets
 from graphstead.storage.rules import Condition, from_json, met
 from graphstead.storage.vectors import product, unpacked
-
-
-def contains(whole: Any, part: Any) -> bool:
-    """Tell whether `whole` contains `part`, as jsonb's `@>` does.
-
-    Objects match by subset at every depth, arrays where each element of `part` is contained in
-    some element of `whole`, anything else by equality of type and value (1 equals 1.0).
-    """
-    if isinstance(part, dict):
-        return isinstance(whole, dict) and all(
-            key in whole and contains(whole[key], value) for key, value in part.items()
-        )
-    if isinstance(part, list):
-        return isinstance(whole, list) and all(
-            any(contains(have, want) for have in whole) for want in part
-        )
-    return same(whole, part)
 
 
 @lru_cache(maxsize=256)
@@ -42,8 +25,7 @@ def json_contains(whole: str | None, part: str) -> bool:
 
 def json_has_items(whole: str, items: str) -> bool:
     """Tell whether an object has each of these top-level keys with an equal value."""
-    have = orjson.loads(whole)
-    return all(key in have and same(have[key], value) for key, value in _filter(items).items())
+    return has_items(orjson.loads(whole), _filter(items))
 
 
 def json_meets(whole: str, conditions: str) -> bool:

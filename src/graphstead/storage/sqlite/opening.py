@@ -145,8 +145,10 @@ def _apply(cursor: sqlite3.Cursor, step: Migration) -> None:
     cursor.execute(f"pragma application_id = {APPLICATION_ID}")
     for statement in _statements(step.sql):
         cursor.execute(statement)
+    # What keeps older programs out, an encrypted database above all, does so for good.
     cursor.execute(
-        "insert into schema_version (version, compat_version, applied_at) values (?, ?, ?)",
+        "insert into schema_version (version, compat_version, applied_at) values ("
+        "?, max(?, (select coalesce(max(compat_version), 0) from schema_version)), ?)",
         (step.version, step.compat, datetime.now(UTC).isoformat(timespec="microseconds")),
     )
 

@@ -16,8 +16,12 @@ from graphstead.storage.tables.keys import StoredApiKeys
 from graphstead.storage.tables.protocol import StoredNumbers
 from graphstead.storage.tables.replays import StoredReplays
 from graphstead.storage.tables.runs import StoredRuns
+from graphstead.storage.tables.sealing import StoredSealing
 from graphstead.storage.tables.store import StoredStoreItems
 from graphstead.storage.tables.workers import StoredWorkers
+
+# The schema version that knows of sealed rows.
+KNOWN_SINCE = 9
 
 
 class SqliteTx:
@@ -35,6 +39,7 @@ class SqliteTx:
         "numbers",
         "replays",
         "runs",
+        "sealing",
         "store",
         "threads",
         "workers",
@@ -52,6 +57,7 @@ class SqliteTx:
         self.keys = StoredApiKeys(sql)
         self.numbers = StoredNumbers(sql)
         self.replays = StoredReplays(sql)
+        self.sealing = StoredSealing(sql, known_since=KNOWN_SINCE)
         self.store = StoredStoreItems(sql)
         self.crons = StoredCrons(sql)
         self.deliveries = StoredDeliveries(sql)
