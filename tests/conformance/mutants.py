@@ -9,14 +9,15 @@ from __future__ import annotations
 import copy
 import functools
 import importlib
+import os
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import uvicorn
-from servers import EXAMPLES
+from servers import EXAMPLES, ROOT, Server
 
 from graphstead import app as application
 from graphstead.cli.project import open_project
@@ -37,6 +38,17 @@ class Fault:
     check: str
     sow: Callable[[Document], None]
     with_steps: tuple[str, ...] = ()
+
+
+class Mutant(Server):
+    """A server process with faults."""
+
+    def __init__(self, folder: Path, faults: Iterable[Fault]) -> None:
+        paths = [str(ROOT / "tests"), os.environ.get("PYTHONPATH", "")]
+        super().__init__(folder / "data", env={"PYTHONPATH": os.pathsep.join(filter(None, paths))})
+        names = [fault.name for fault in faults]
+        self.command = [sys.executable, "-m", "conformance.mutants", str(self.port)]
+        self.command += [str(self.data_dir), *names]
 
 
 class Teapot(Problem):
@@ -120,6 +132,54 @@ def forget_to_delete(document: Document) -> None:
     setattr(module, DELETE, delete)
 
 
+def lose_an_event(result: EventStream) -> EventStream:
+    async def frames() -> AsyncIterator[bytes]:
+        sent = b""
+        async for frame in result.frames:
+            sent += frame
+        parts = sent.split(b"\r\n\r\n")
+        yield b"\r\n\r\n".join([*parts[:2], *parts[3:]])
+
+    return replace(result, frames=frames())
+
+
+def ask_for(tag: str, operation_id: str, **members: Any) -> Callable[[Document], None]:
+    """Return what puts other members into the body before a handler sees it."""
+
+    def sow(document: Document) -> None:
+        module = importlib.import_module(f"graphstead.handlers.{tag}")
+        original = getattr(module, operation_id)
+
+        async def changed(**arguments: Any) -> Any:
+            body = {**arguments["body"], **members}
+            return await original(**{**arguments, "body": body})
+
+        setattr(module, operation_id, functools.wraps(original)(changed))
+
+    return sow
+
+
+def one_by_one(document: Document) -> None:
+    """Make the runs of a batch in a transaction each."""
+    module = importlib.import_module("graphstead.handlers.stateless_runs")
+    original = getattr(module, BATCH)
+
+    async def changed(**arguments: Any) -> Any:
+        answers = [await original(**{**arguments, "body": [item]}) for item in arguments["body"]]
+        return answers[-1]
+
+    setattr(module, BATCH, functools.wraps(original)(changed))
+
+
+def forget_to_remove(document: Document) -> None:
+    module = importlib.import_module("graphstead.handlers.store")
+
+    async def changed(**arguments: Any) -> None:
+        return None
+
+    setattr(module, DELETE_ITEM, functools.wraps(getattr(module, DELETE_ITEM))(changed))
+
+
 HEALTH = "health_check_ok_get"
 CREATE_THREAD = "create_thread_threads_post"
 CREATE_RUN = "create_run_threads__thread_id__runs_post"
@@ -133,6 +193,8 @@ RUN_EVENTS = "stream_run_http_threads__thread_id__runs__run_id__join_get"
 EVENTS = "stream_run_stateless_get"
 LIST_RUNS = "list_runs_http_threads__thread_id__runs_get"
 ASSISTANTS_COUNT = "count_assistants_assistants_count_post"
+BATCH = "run_batch_stateless_runs_post"
+DELETE_ITEM = "delete_item"
 DELETE = "delete_thread_threads__thread_id__delete"
 
 FAULTS = (
@@ -226,12 +288,50 @@ FAULTS_OF_SEQUENCES = (
         with_steps=(CREATE_THREAD, CREATE_RUN),
     ),
 )
+# For `graphstead conform`; the check is the id of one of its own.
+FAULTS_OF_BEHAVIOUR = (
+    Fault(
+        "event lost on replay",
+        "GET /threads/{thread_id}/runs/{run_id}/stream",
+        RUN_EVENTS,
+        "replay/a resumable run is told again",
+        patch("thread_runs", RUN_EVENTS, lose_an_event),
+    ),
+    Fault(
+        "reject taken for enqueue",
+        "POST /threads/{thread_id}/runs",
+        CREATE_RUN,
+        "multitask/reject",
+        ask_for("thread_runs", CREATE_RUN, multitask_strategy="enqueue"),
+    ),
+    Fault(
+        "every page is the first",
+        "POST /threads/search",
+        SEARCH,
+        "pagination/pages hold each thread once",
+        ask_for("threads", SEARCH, offset=0),
+    ),
+    Fault(
+        "batch in several transactions",
+        "POST /runs/batch",
+        BATCH,
+        "batch/a batch with an unknown assistant makes none",
+        one_by_one,
+    ),
+    Fault(
+        "deleted item still there",
+        "DELETE /store/items",
+        DELETE_ITEM,
+        "store/a deleted item is gone",
+        forget_to_remove,
+    ),
+)
 
 
 def main(port: int, data_dir: Path, names: list[str]) -> None:
     """Serve with the named faults until a signal comes."""
     document = copy.deepcopy(packaged())
-    for fault in (*FAULTS, *FAULTS_OF_SEQUENCES):
+    for fault in (*FAULTS, *FAULTS_OF_SEQUENCES, *FAULTS_OF_BEHAVIOUR):
         if fault.name in names:
             fault.sow(document)
     vars(application)["packaged"] = lambda: document

@@ -12,12 +12,13 @@ import pytest
 from conformance.fuzzing import Exchange, Outcome
 from conformance.operations import DOCUMENT, FULL
 from conformance.second_opinion import (
-    SecondOpinion,
     is_beyond_schemas,
     is_refusal,
     is_unread_by_core,
 )
 from servers import Server
+
+from graphstead.conformance.judge import Judge
 
 # openapi-core says so of each array that may be empty.
 pytestmark = pytest.mark.filterwarnings("ignore:Use of allowEmptyValue:DeprecationWarning")
@@ -95,8 +96,8 @@ class Recorder:
 
 
 @pytest.fixture(scope="module")
-def second_opinion() -> SecondOpinion:
-    return SecondOpinion(DOCUMENT)
+def second_opinion() -> Judge:
+    return Judge(DOCUMENT)
 
 
 @pytest.fixture(scope="module")
@@ -139,9 +140,7 @@ def session(server: Server) -> list[Exchange]:
     return send.exchanges
 
 
-def test_both_accept_a_whole_session(
-    session: list[Exchange], second_opinion: SecondOpinion
-) -> None:
+def test_both_accept_a_whole_session(session: list[Exchange], second_opinion: Judge) -> None:
     assert [one.operation for one in session if one.status >= 500] == []
     assert {
         one.operation: found for one in session if (found := second_opinion.of_request(one))
@@ -149,7 +148,7 @@ def test_both_accept_a_whole_session(
 
 
 def test_both_find_the_answers_of_a_session_in_order(
-    session: list[Exchange], second_opinion: SecondOpinion
+    session: list[Exchange], second_opinion: Judge
 ) -> None:
     assert {
         one.operation: found for one in session if (found := second_opinion.of_answer(one))
@@ -158,7 +157,7 @@ def test_both_find_the_answers_of_a_session_in_order(
 
 @pytest.mark.parametrize(("method", "path", "options"), UNFIT)
 def test_both_refuse_what_does_not_fit(
-    method: str, path: str, options: dict[str, Any], server: Server, second_opinion: SecondOpinion
+    method: str, path: str, options: dict[str, Any], server: Server, second_opinion: Judge
 ) -> None:
     send = Recorder(server.url)
     send(method, path, **options)
@@ -181,7 +180,7 @@ def sampled(outcome: Outcome) -> Iterator[Exchange]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_both_judge_fuzzed_requests_alike(fuzzed: Outcome, second_opinion: SecondOpinion) -> None:
+def test_both_judge_fuzzed_requests_alike(fuzzed: Outcome, second_opinion: Judge) -> None:
     parted = []
     for one in sampled(fuzzed):
         held = second_opinion.of_request(one)
@@ -195,7 +194,7 @@ def test_both_judge_fuzzed_requests_alike(fuzzed: Outcome, second_opinion: Secon
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_both_judge_answers_to_fuzzed_requests_alike(
-    fuzzed: Outcome, second_opinion: SecondOpinion
+    fuzzed: Outcome, second_opinion: Judge
 ) -> None:
     parted = [
         f"{one.method} {one.url} {one.status} {held}"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -11,23 +9,12 @@ from pathlib import Path
 
 import pytest
 from conformance.fuzzing import UNIT_PHASES, Outcome, fuzz
-from conformance.mutants import FAULTS, FAULTS_OF_SEQUENCES, Fault
-from servers import ROOT, Server
+from conformance.mutants import FAULTS, FAULTS_OF_SEQUENCES, Fault, Mutant
+from servers import ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 PUBLISHED = str(ROOT / "spec" / "openapi.json")
-
-
-class Mutant(Server):
-    """A server process with faults."""
-
-    def __init__(self, folder: Path, faults: Iterable[Fault]) -> None:
-        paths = [str(ROOT / "tests"), os.environ.get("PYTHONPATH", "")]
-        super().__init__(folder / "data", env={"PYTHONPATH": os.pathsep.join(filter(None, paths))})
-        names = [fault.name for fault in faults]
-        self.command = [sys.executable, "-m", "conformance.mutants", str(self.port)]
-        self.command += [str(self.data_dir), *names]
 
 
 @pytest.fixture(scope="module")

@@ -28,6 +28,7 @@ COMMANDS = {
     "runs": "List what runs and what waits, and why.",
     "webhooks": "List webhook calls that were given up, or send them again.",
     "spec": "Print the contract, or name what changed between two.",
+    "conform": "Check any Agent Server: contract, refusals, behaviour.",
     "routes": "List every operation and whether it is supported.",
 }
 # `import` is no name for a module.

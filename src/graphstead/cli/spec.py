@@ -12,7 +12,7 @@ from graphstead.contract.changes import changes
 from graphstead.contract.load import Document, bundle, packaged, read_yaml
 from graphstead.problems import StartupError
 
-__all__ = ["command"]
+__all__ = ["command", "read_document"]
 
 
 @click.group("spec")
@@ -42,7 +42,7 @@ def diff(old: str, new: str, as_json: bool, declared: Path | None) -> None:
     a breaking change is not declared.
     """
     known = _lines(declared)
-    found = changes(_document(old), _document(new))
+    found = changes(read_document(old), read_document(new))
     undeclared = [change for change in found if change.breaking and change.text not in known]
     if as_json:
         rows = [{"breaking": one.breaking, "change": one.text} for one in found]
@@ -62,7 +62,7 @@ def _lines(path: Path | None) -> frozenset[str]:
     return frozenset(line for line in lines if line and not line.startswith("#"))
 
 
-def _document(source: str) -> Document:
+def read_document(source: str) -> Document:
     """Read a document from where it is. Raises StartupError naming what could not be read."""
     if source.startswith(("http://", "https://")):
         return _fetched(source)
