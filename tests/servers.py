@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from databases import database_of, rows_of
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples" / "langgraph.json"
@@ -56,11 +57,15 @@ class Server:
         self.command = [sys.executable, "-m", "graphstead", command, "--config", str(config)]
         self.command += ["--port", str(self.port), "--data", str(data_dir), *quiet, *args]
         strict = {"GRAPHSTEAD_RESPONSE_VALIDATION": "strict"}
-        self._env = {**os.environ, **strict, **(env or {})}
+        self._env = {**os.environ, **strict, **database_of(data_dir), **(env or {})}
 
     @property
     def database(self) -> Path:
         return self.data_dir / "graphstead.sqlite3"
+
+    def rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+        """Ask the server's database itself; `?` stands for a value."""
+        return rows_of(self.data_dir, sql, values)
 
     @property
     def log(self) -> str:

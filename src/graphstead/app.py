@@ -24,6 +24,7 @@ from graphstead.contract.load import packaged
 from graphstead.contract.middleware import CorsPolicy
 from graphstead.contract.reference import ContractReference
 from graphstead.contract.resolve import HandlerResolver
+from graphstead.databases import open_clear
 from graphstead.engine import Engine
 from graphstead.engine.clock import wire_time
 from graphstead.graphs import GraphSet, Project, load_graphs
@@ -39,9 +40,14 @@ from graphstead.settings import Settings
 from graphstead.storage.base import Storage
 from graphstead.storage.errors import SealingFailed, SealingRefused, StorageError
 from graphstead.storage.sealing_start import with_ciphers
-from graphstead.storage.sqlite import open_sqlite
 
-__all__ = ["ServedApp", "check_handlers", "create_app", "open_engine", "open_storage"]
+__all__ = [
+    "ServedApp",
+    "check_handlers",
+    "create_app",
+    "open_engine",
+    "open_storage",
+]
 
 ANY_PAGE = CorsPolicy().admits
 
@@ -203,16 +209,13 @@ def open_storage(settings: Settings, project: Project) -> Storage:
 
 
 def _opened(settings: Settings, ciphers: Ciphers) -> Storage:
-    path = settings.database_path
-    storage: Storage | None = None
+    storage = open_clear(settings)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        storage = open_sqlite(path)
         return with_ciphers(storage, ciphers.sealer, wire_time())
     except (StorageError, OSError) as error:
-        if storage is not None:
-            storage.close()
-        raise StartupError([f"The database {path} cannot be used: {error}"]) from error
+        storage.close()
+        name = settings.database_name
+        raise StartupError([f"The database {name} cannot be used: {error}"]) from error
 
 
 def _lifespan(engine: Engine, guard: Guard, custom: CustomApp | None) -> Any:

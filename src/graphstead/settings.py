@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -29,6 +30,7 @@ POSTGRES_SCHEMES = ("postgres://", "postgresql://")
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 ResponseValidation = Literal["off", "sample", "strict"]
+Dispatch = Literal["bells", "procrastinate"]
 UnknownFields = Literal["report", "reject"]
 AuthMode = Literal["none", "keys"]
 
@@ -55,12 +57,23 @@ class Settings(BaseSettings):
     )
     database_uri: str | None = _setting(
         None,
-        "Database to use instead of the file in the data folder. Postgres comes later.",
+        "Database instead of the file in the data folder: postgresql://... or sqlite:///path.",
         "GRAPHSTEAD_DATABASE_URI",
         "DATABASE_URI",
         "POSTGRES_URI",
         "DATABASE_URI_CUSTOM",
         "POSTGRES_URI_CUSTOM",
+    )
+    database_connections: int = _setting(
+        15,
+        "Connections that one process may hold to Postgres: half write, half read, one listens.",
+        "GRAPHSTEAD_DATABASE_CONNECTIONS",
+        ge=3,
+    )
+    dispatch: Dispatch = _setting(
+        "bells",
+        "How workers on Postgres hear of due runs: bells (NOTIFY), or jobs of procrastinate.",
+        "GRAPHSTEAD_DISPATCH",
     )
     n_jobs_per_worker: int = _setting(
         10,
@@ -305,13 +318,18 @@ class Settings(BaseSettings):
     @field_validator("database_uri")
     @classmethod
     def _refuse_other_databases(cls, value: str | None) -> str | None:
-        if value is None or value.startswith("sqlite:///"):
+        if value is None or value.startswith(("sqlite:///", *POSTGRES_SCHEMES)):
             return value
-        if value.startswith(POSTGRES_SCHEMES):
-            raise ValueError(
-                "Postgres comes later; leave it unset to use the SQLite file in the data folder"
-            )
-        raise ValueError("expected sqlite:///path, or nothing for the file in the data folder")
+        raise ValueError(
+            "expected postgresql://host/name, sqlite:///path, or nothing for the file in the "
+            "data folder"
+        )
+
+    @property
+    def postgres_uri(self) -> str | None:
+        """Return the address of the Postgres database, None where an SQLite file is used."""
+        uri = self.database_uri
+        return uri if uri is not None and uri.startswith(POSTGRES_SCHEMES) else None
 
     @property
     def database_path(self) -> Path:
@@ -319,6 +337,14 @@ class Settings(BaseSettings):
         if self.database_uri is not None:
             return Path(self.database_uri.removeprefix("sqlite:///"))
         return self.data_dir / DATABASE_FILE
+
+    @property
+    def database_name(self) -> str:
+        """Return where the database is, fit to be shown: without password and options."""
+        if self.postgres_uri is None:
+            return str(self.database_path.resolve())
+        parts = urlsplit(self.postgres_uri)
+        return f"postgresql://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 @dataclass(frozen=True, slots=True)

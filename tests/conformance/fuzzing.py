@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
 import subprocess
 import sys
@@ -14,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from auth.conftest import make_key
+from conformance.refusals import KEY_VARIABLE
 from servers import ROOT, Server
 
 UNIT_PHASES = ("examples", "coverage", "fuzzing")
@@ -85,17 +88,26 @@ def fuzz(
     phases: Sequence[str] = PHASES,
     max_examples: int | None = None,
     mode: str = "all",
+    key: str = "",
 ) -> Outcome:
-    """Run Schemathesis against a server; the report goes to a new file below `report`."""
+    """Run Schemathesis against a server; the report goes to a new file below `report`.
+
+    With `key` every request shows it.
+    """
     command = [str(COMMAND), "--config-file", str(ROOT / "schemathesis.toml"), "run"]
     command += [schema or f"{url}/openapi.json", "--url", url, "--phases", ",".join(phases)]
     command += ["--report", "ndjson", "--report-ndjson-path", str(report), "--no-color"]
     command += ["--mode", mode]
     for operation_id in operation_ids:
         command += ["--include-operation-id", operation_id]
+    if key:
+        command += ["--header", f"X-Api-Key: {key}"]
     if max_examples is not None:
         command += ["--max-examples", str(max_examples)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=TIMEOUT_S)
+    env = {**os.environ, KEY_VARIABLE: key}
+    done = subprocess.run(
+        command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=TIMEOUT_S
+    )
     if done.returncode not in (0, 1) or not report.exists():
         raise RuntimeError(f"schemathesis ended with {done.returncode}:\n{done.stdout[-4000:]}")
     outcome = read_report(report)
@@ -123,12 +135,17 @@ def fuzz_all(folder: Path, operation_ids: Sequence[str]) -> Outcome:
     return outcome
 
 
-def fuzz_alone(folder: Path, **options: Any) -> Outcome:
-    """Run Schemathesis on a fresh server, which must log no error of its own."""
+def fuzz_alone(folder: Path, *, keyed: bool = False, **options: Any) -> Outcome:
+    """Run Schemathesis on a fresh server, which must log no error of its own.
+
+    With `keyed` the server asks for keys, and Schemathesis has one that may see all rows.
+    """
     folder.mkdir()
-    server = Server(folder / "data", env=SHORT).start()
+    auth = {"GRAPHSTEAD_AUTH": "keys"} if keyed else {}
+    server = Server(folder / "data", env={**SHORT, **auth}).start()
+    key = make_key(server, "fuzzer", permissions=("admin",)) if keyed else ""
     try:
-        outcome = fuzz(server.url, folder / "report.ndjson", **options)
+        outcome = fuzz(server.url, folder / "report.ndjson", key=key, **options)
     finally:
         server.kill()
     outcome.logged += [line for line in server.log.splitlines() if is_fault(line)]

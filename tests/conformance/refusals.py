@@ -34,6 +34,8 @@ PLACE = re.compile(r"^body(?:\[\d+\])?(?:\.|: )(?P<path>[\w.]+):")
 VERSIONS = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28")
 BATCHING, MODERN = VERSIONS[1], VERSIONS[4]
 INVALID, UNSUPPORTED, UNREADABLE_JSON = -32600, -32022, -32700
+# Where the key of a server that asks for one is found.
+KEY_VARIABLE = "GRAPHSTEAD_FUZZ_KEY"
 SMALLEST, LARGEST = -(2**63), 2**64 - 1
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from threading import Lock
@@ -12,7 +13,7 @@ import httpx
 import jsonschema_rs
 from schemathesis.schemas import BaseSchema
 
-from .refusals import ALL_GRAPHS, GRAPHS, Known
+from .refusals import ALL_GRAPHS, GRAPHS, KEY_VARIABLE, Known
 
 INPUT = {"message": "hi", "messages": [{"role": "user", "content": "hi"}]}
 
@@ -70,7 +71,9 @@ class World:
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
         """Send one request of our own, which must succeed."""
-        answer = httpx.request(method, self.url + path, json=body, timeout=30)
+        key = os.environ.get(KEY_VARIABLE)
+        headers = {"X-Api-Key": key} if key else {}
+        answer = httpx.request(method, self.url + path, json=body, headers=headers, timeout=30)
         answer.raise_for_status()
         return answer.json()
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 import pytest
@@ -15,17 +14,9 @@ from typing_extensions import TypedDict
 from graphstead.engine.checkpoints import Ahead, Saver, StaleRun
 from graphstead.storage.base import Storage, Tx
 from graphstead.storage.rows import RunRow
-from graphstead.storage.sqlite import open_sqlite
 
 NOW = "2026-01-01T00:00:00.000000+00:00"
 THREAD: Any = {"configurable": {"thread_id": "t"}}
-
-
-@pytest.fixture
-def storage(tmp_path: Path) -> Iterator[Storage]:
-    storage = open_sqlite(tmp_path / "test.db")
-    yield storage
-    storage.close()
 
 
 class Counted(TypedDict):

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import operator
 import threading
-from collections.abc import AsyncIterator, Iterator, Sequence
-from pathlib import Path
+from collections.abc import AsyncIterator, Sequence
 from typing import Annotated, Any
 
 import pytest
@@ -23,16 +22,8 @@ from typing_extensions import TypedDict
 from graphstead.engine.checkpoints import Saver, StaleRun
 from graphstead.storage.base import Storage, Tx
 from graphstead.storage.rows import RunRow
-from graphstead.storage.sqlite import open_sqlite
 
 NOW = "2026-01-01T00:00:00.000000+00:00"
-
-
-@pytest.fixture
-def storage(tmp_path: Path) -> Iterator[Storage]:
-    storage = open_sqlite(tmp_path / "test.db")
-    yield storage
-    storage.close()
 
 
 def on_thread(thread_id: str, **configurable: Any) -> RunnableConfig:

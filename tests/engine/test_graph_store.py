@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -27,16 +26,8 @@ from graphstead.engine.store_ops import MINUTE_MS
 from graphstead.graphs.store_config import StoreIndex, StoreTtl
 from graphstead.problems import ServerError
 from graphstead.storage.base import Storage
-from graphstead.storage.sqlite import open_sqlite
 
 PLACE = ("users", "ada")
-
-
-@pytest.fixture
-def storage(tmp_path: Path) -> Iterator[Storage]:
-    storage = open_sqlite(tmp_path / "test.db")
-    yield storage
-    storage.close()
 
 
 @pytest.fixture
@@ -106,6 +97,15 @@ async def test_a_label_that_would_name_another_namespace_is_refused(
 ) -> None:
     with pytest.raises(InvalidNamespaceError, match="Namespace label"):
         await store.abatch([op])
+
+
+async def test_the_longest_place_is_stored_and_a_longer_one_refused(store: GraphStore) -> None:
+    key = "".join(chr(33 + n * 7919 % 90) for n in range(1_900))
+    await store.aput(PLACE, key, {"n": 1})
+    assert await store.aget(PLACE, key) is not None
+    with pytest.raises(ValueError, match="at most 2000 bytes together"):
+        await store.aput(PLACE, key + "x" * 200, {"n": 1})
+    assert await store.aget(PLACE, key + "x" * 200) is None
 
 
 async def test_graphs_are_told_of_an_unfit_filter_by_a_value_error(store: GraphStore) -> None:

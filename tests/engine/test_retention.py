@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
@@ -24,7 +23,6 @@ from graphstead.engine.upkeep import AT_ONCE, DAY_MS, PURGE_EVERY, Quota, Upkeep
 from graphstead.graphs.thread_ttl import ThreadTtl
 from graphstead.storage.base import Storage
 from graphstead.storage.rows import AssistantRow, RunRow
-from graphstead.storage.sqlite import open_sqlite
 
 TTL = {"strategy": "keep_latest", "ttl_minutes": 60.0}
 
@@ -32,13 +30,6 @@ TTL = {"strategy": "keep_latest", "ttl_minutes": 60.0}
 @dataclass(frozen=True)
 class KeepForEver(Limits):
     history_days: int = 0
-
-
-@pytest.fixture
-def storage(tmp_path: Path) -> Iterator[Storage]:
-    storage = open_sqlite(tmp_path / "test.db")
-    yield storage
-    storage.close()
 
 
 @pytest.fixture

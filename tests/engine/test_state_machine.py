@@ -1,6 +1,6 @@
 """Any interleaving of create, claim, write, finish, cancel, crash and delete keeps the promises.
 
-The rules call the engine's own transitions over a real SQLite file; a model beside them remembers
+The rules call the engine's own transitions over real databases; a model beside them remembers
 what was acknowledged and which generation may still write.
 """
 
@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from databases import PostgresPlace
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -28,6 +29,8 @@ from graphstead.engine.clock import SystemClock, system_assistant_id, wire_time
 from graphstead.engine.drafts import Draft
 from graphstead.engine.transitions import Outcome, StaleRun, ThreadOutcome
 from graphstead.problems import ThreadBusy
+from graphstead.storage.base import Storage
+from graphstead.storage.postgres import open_postgres
 from graphstead.storage.rows import AssistantRow, EventRow, RunRow
 from graphstead.storage.sqlite import open_sqlite
 
@@ -62,19 +65,26 @@ class RunLife(RuleBasedStateMachine):
 
     @initialize()
     def open(self) -> None:
-        self.folder = tempfile.TemporaryDirectory()
-        self.storage = open_sqlite(Path(self.folder.name) / "db.sqlite3", readers=1)
+        self.storage = self.opened()
         self.acknowledged: set[str] = set()
         self.gone: set[str] = set()
         self.newest_gen: dict[str, int] = {}
         self.seq = 0
         self.do(lambda tx: tx.assistants.insert(assistant()))
 
+    def opened(self) -> Storage:
+        """Open an empty database."""
+        raise NotImplementedError
+
+    def left(self) -> None:
+        """Throw the database away."""
+        raise NotImplementedError
+
     def teardown(self) -> None:
         if hasattr(self, "storage"):
             self.drain()
             self.storage.close()
-            self.folder.cleanup()
+            self.left()
 
     def do(self, work: Any) -> Any:
         return self.storage.write_blocking(work)
@@ -210,11 +220,35 @@ class RunLife(RuleBasedStateMachine):
         assert self.live() == []
 
 
-TestRunLife = RunLife.TestCase
-TestRunLife.settings = settings(
-    max_examples=40,
-    stateful_step_count=30,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=list(HealthCheck),
-)
+class RunLifeOnSqlite(RunLife):
+    def opened(self) -> Storage:
+        self.folder = tempfile.TemporaryDirectory()
+        return open_sqlite(Path(self.folder.name) / "db.sqlite3", readers=1)
+
+    def left(self) -> None:
+        self.folder.cleanup()
+
+
+class RunLifeOnPostgres(RunLife):
+    def opened(self) -> Storage:
+        self.place = PostgresPlace()
+        return open_postgres(self.place.uri, writers=2, readers=1)
+
+    def left(self) -> None:
+        self.place.leave()
+
+
+def bounded(max_examples: int) -> settings:
+    return settings(
+        max_examples=max_examples,
+        stateful_step_count=30,
+        deadline=None,
+        derandomize=True,
+        suppress_health_check=list(HealthCheck),
+    )
+
+
+TestRunLifeOnSqlite = RunLifeOnSqlite.TestCase
+TestRunLifeOnSqlite.settings = bounded(40)
+TestRunLifeOnPostgres = RunLifeOnPostgres.TestCase
+TestRunLifeOnPostgres.settings = bounded(20)

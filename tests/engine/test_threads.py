@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,14 +27,6 @@ from graphstead.engine.thread_states import selected
 from graphstead.engine.upkeep import Upkeep
 from graphstead.storage.base import Storage
 from graphstead.storage.rows import ThreadRow
-from graphstead.storage.sqlite import open_sqlite
-
-
-@pytest.fixture
-def storage(tmp_path: Path) -> Iterator[Storage]:
-    storage = open_sqlite(tmp_path / "test.db")
-    yield storage
-    storage.close()
 
 
 @pytest.fixture

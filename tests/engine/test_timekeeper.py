@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,7 +20,6 @@ from graphstead.engine.transitions import thread_of
 from graphstead.problems import ThreadBusy
 from graphstead.storage.base import Storage
 from graphstead.storage.rows import AssistantRow, CronRow, RunRow
-from graphstead.storage.sqlite import open_sqlite
 
 ECHO = system_assistant_id("echo")
 HOUR_MS = 3_600_000
@@ -34,8 +32,8 @@ def clock() -> StoppedClock:
 
 
 @pytest.fixture
-def storage(tmp_path: Path) -> Iterator[Storage]:
-    storage = open_sqlite(tmp_path / "test.db")
+def storage(open_storage: Callable[[], Storage]) -> Iterator[Storage]:
+    storage = open_storage()
     now = wire_time()
     echo = AssistantRow(ECHO, "echo", "echo", None, {}, {}, {}, 1, now, now)
     storage.write_blocking(lambda tx: tx.assistants.insert(echo))
@@ -113,13 +111,13 @@ def test_missed_dates_make_one_run_and_never_a_burst(storage: Storage, clock: St
     assert moved.next_run_ms == NOON_MS + 101 * HOUR_MS
 
 
-def test_many_timekeepers_of_one_file_make_one_run(
-    storage: Storage, clock: StoppedClock, tmp_path: Path
+def test_many_timekeepers_of_one_database_make_one_run(
+    storage: Storage, clock: StoppedClock, open_storage: Callable[[], Storage]
 ) -> None:
     for _ in range(5):
         make_cron(storage, clock)
     clock.at_ms = NOON_MS + HOUR_MS
-    others = [open_sqlite(tmp_path / "test.db") for _ in range(3)]
+    others = [open_storage() for _ in range(3)]
     keepers = [Timekeeper(one, clock) for one in (storage, *others)]
     threads = [threading.Thread(target=keeper.turn) for keeper in keepers]
     for thread in threads:

@@ -8,7 +8,6 @@ import hmac
 import socket
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from engine.resting import NOON_MS, StoppedClock
@@ -19,7 +18,6 @@ from graphstead.engine.webhooks import ATTEMPTS, LEASE_MS, Call, Failed, Refused
 from graphstead.graphs.webhooks import WebhookRules
 from graphstead.storage.base import Storage
 from graphstead.storage.rows import DeliveryRow
-from graphstead.storage.sqlite import open_sqlite
 
 HERE = WebhookRules(disable_loopback=False, headers={"x-key": "k"})
 RUN_ID = "019ab3d0-12c4-7e5a-b0a1-3c4d5e6f7a8b"
@@ -29,13 +27,6 @@ RUN_ID = "019ab3d0-12c4-7e5a-b0a1-3c4d5e6f7a8b"
 def receiver() -> Iterator[Receiver]:
     with receiving() as one:
         yield one
-
-
-@pytest.fixture
-def storage(tmp_path: Path) -> Iterator[Storage]:
-    storage = open_sqlite(tmp_path / "test.db")
-    yield storage
-    storage.close()
 
 
 def delivery(url: str, attempts: int = 1) -> DeliveryRow:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,5 +37,4 @@ class Aftermath:
         return [Mark(run_id, int(step), edge, int(pid)) for run_id, step, edge, pid in lines]
 
     def query(self, sql: str) -> list[Any]:
-        with closing(sqlite3.connect(f"file:{self.server.database}?mode=ro", uri=True)) as database:
-            return database.execute(sql).fetchall()
+        return self.server.rows(sql)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -275,15 +273,13 @@ async def test_reading_begins_the_time_of_an_item_anew(client: LangGraphClient, 
     assert await client.store.get_item([root, "left"], key="k") is None
 
 
-def test_expired_items_are_swept_from_the_file(memory: Server, root: str) -> None:
+def test_expired_items_are_swept_from_the_database(memory: Server, root: str) -> None:
     body = {"namespace": [root], "key": "k", "value": {"text": "a boat"}, "ttl": 0.002}
     assert memory.call("PUT", "/store/items", json=body).status_code == 204
 
     def rows(table: str) -> int:
         query = f"select count(*) from {table} where namespace = ?"
-        with closing(sqlite3.connect(memory.database)) as connection:
-            (count,) = connection.execute(query, [root]).fetchone()
-        return int(count)
+        return int(memory.rows(query, root)[0][0])
 
     until = time.monotonic() + 15
     while rows("store_items") or rows("store_vectors"):

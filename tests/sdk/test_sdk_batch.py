@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
-from contextlib import closing
 from typing import Any
 
 import httpx
@@ -16,8 +14,7 @@ from servers import Server
 
 
 def count_runs(server: Server) -> int:
-    with closing(sqlite3.connect(f"file:{server.database}?mode=ro", uri=True)) as database:
-        return int(database.execute("select count(*) from runs").fetchone()[0])
+    return int(server.rows("select count(*) from runs")[0][0])
 
 
 async def test_a_batch_answers_in_the_order_of_its_items(client: LangGraphClient) -> None:
@@ -47,8 +44,7 @@ async def test_a_batch_of_a_thousand_is_taken_and_worked_off(
 
 def count_runs_pending(server: Server) -> int:
     query = "select count(*) from runs where status in ('pending', 'running')"
-    with closing(sqlite3.connect(f"file:{server.database}?mode=ro", uri=True)) as database:
-        return int(database.execute(query).fetchone()[0])
+    return int(server.rows(query)[0][0])
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
 from typing import Any
 
 import httpx
@@ -107,8 +105,7 @@ async def test_durability_decides_how_many_checkpoints_are_kept(
 
 def count_checkpoints(server: Server, thread_id: str) -> int:
     query = "select count(*) from checkpoints where thread_id = ?"
-    with closing(sqlite3.connect(f"file:{server.database}?mode=ro", uri=True)) as database:
-        return int(database.execute(query, (thread_id,)).fetchone()[0])
+    return int(server.rows(query, thread_id)[0][0])
 
 
 async def test_a_run_can_start_from_an_older_checkpoint(

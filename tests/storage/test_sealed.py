@@ -23,7 +23,7 @@ from graphstead.storage.sealed_session import FILTERS, PLAIN
 from graphstead.storage.sealing import FIELDS, Part, Sealer
 from graphstead.storage.sealing_start import with_ciphers
 from graphstead.storage.sqlite import open_sqlite
-from graphstead.storage.sqlite.sealing import KNOWN_SINCE
+from graphstead.storage.sqlite.tx import KNOWN_SINCE
 
 KEY = b"a key of 16 byte"
 NOW = "2026-01-01T00:00:00.000000+00:00"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -117,9 +116,7 @@ def test_what_is_no_longer_kept_is_a_gap(make_server: Any) -> None:
 
 
 def count(server: Server, table: str) -> int:
-    with sqlite3.connect(server.database) as connection:
-        [[rows]] = connection.execute(f"select count(*) from {table}").fetchall()
-    return int(rows)
+    return int(server.rows(f"select count(*) from {table}")[0][0])
 
 
 def test_numbers_go_on_where_a_run_was_deleted_uncounted(server: Server) -> None:

@@ -35,7 +35,7 @@ def greeting(url: str, settings: Settings, graph_ids: Sequence[str], example: An
         "",
         f"  API   {url}",
         f"  Docs  {url}/docs",
-        f"  Data  {settings.database_path.resolve()}",
+        f"  Data  {settings.database_name}",
     ]
     if example is not None:
         lines.append(f"  Try   {curl_line(url, graph_ids[0], example)}")

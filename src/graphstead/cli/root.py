@@ -20,6 +20,7 @@ COMMANDS = {
     "serve": "Serve a project for good: API processes and run workers.",
     "worker": "Run graphs for an API that is served elsewhere.",
     "check": "Check project, graphs, settings and contract; serve nothing.",
+    "db": "Upgrade, inspect or prune the database.",
     "doctor": "Look for what is wrong, and say what to do about it.",
     "dockerfile": "Write a Dockerfile for the project, on request with a compose file.",
     "import": "Copy assistants, threads, crons and items from another Agent Server.",

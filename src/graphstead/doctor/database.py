@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+from graphstead.databases import schema_state
 from graphstead.doctor.findings import Finding, fail, ok, warn
+from graphstead.problems import StartupError
 from graphstead.settings import Settings
 from graphstead.storage.sqlite.inspection import Inspection, inspect
 
@@ -21,10 +23,24 @@ LARGE_WAL_BYTES = 256 * MIB
 LATE_S = 60
 
 
+def _server(settings: Settings) -> Finding:
+    """Ask the server for the age of the schema; its own tools tell all the rest."""
+    try:
+        state = schema_state(settings)
+    except StartupError as error:
+        return fail("database", error.faults[0], "start the server, or correct DATABASE_URI")
+    text = f"{settings.database_name}, schema {state.version} of {state.newest}"
+    if state.compat > state.newest:
+        return fail("database", text, "start the newer graphstead that wrote it")
+    if 0 < state.version < state.newest:
+        return warn("database", text, "graphstead db upgrade, or start a server: it does the same")
+    return ok("database", text)
+
+
 def database(settings: Settings, *, full: bool) -> Iterator[Finding]:
     """Look at the file; nothing is made, migrated or repaired."""
-    if (settings.database_uri or "sqlite:").partition(":")[0] != "sqlite":
-        yield ok("database", "not a file; its own tools tell how it is")
+    if settings.postgres_uri is not None:
+        yield _server(settings)
         return
     path = settings.database_path
     yield _writable(path)

@@ -52,6 +52,8 @@ def extras(settings: Settings | None) -> Iterator[Finding]:
 
 def disk(settings: Settings) -> Iterator[Finding]:
     """Tell how much room is left for the database."""
+    if settings.postgres_uri is not None:
+        return
     folder = settings.database_path.resolve().parent
     while not folder.exists():
         folder = folder.parent

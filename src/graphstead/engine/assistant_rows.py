@@ -53,9 +53,15 @@ def existing(tx: Tx, assistant_id: str, grant: Grant = OPEN) -> AssistantRow:
     return row
 
 
+def _held(tx: Tx, assistant_id: str, grant: Grant) -> AssistantRow:
+    """Get an assistant and hold it, so that versions are numbered one after the other."""
+    tx.assistants.lock(assistant_id)
+    return existing(tx, assistant_id, grant)
+
+
 def patch(tx: Tx, assistant_id: str, body: Mapping[str, Any], grant: Grant = OPEN) -> AssistantRow:
     """Store a new version, one above the highest there is, and make it the current one."""
-    row = existing(tx, assistant_id, grant)
+    row = _held(tx, assistant_id, grant)
     highest = tx.assistants.versions(assistant_id, None, Page(limit=1))
     config, context = _settings(body, row.config, row.context)
     changed = replace(
@@ -89,7 +95,7 @@ def _settings(body: Mapping[str, Any], config: Json, context: Json) -> tuple[Jso
 
 def set_latest(tx: Tx, assistant_id: str, version: int, grant: Grant = OPEN) -> AssistantRow:
     """Make a stored version the current one. Raises AssistantNotFound, NotFound."""
-    row = existing(tx, assistant_id, grant)
+    row = _held(tx, assistant_id, grant)
     chosen = tx.assistants.version(assistant_id, version)
     if chosen is None:
         raise NotFound(f"Assistant '{assistant_id}' has no version {version}")
@@ -108,7 +114,7 @@ def delete(tx: Tx, assistant_id: str, grant: Grant = OPEN) -> None:
 def stop_runs(tx: Tx, assistant_id: str, clock: Clock, limit: int) -> int:
     """Interrupt up to `limit` runs the assistant has pending or running; returns how many."""
     runs = tx.runs.unstopped(assistant_id, limit)
-    for run in runs:
+    for run in sorted(runs, key=lambda run: run.thread_id):
         transitions.ask_to_stop(tx, run, "interrupt", clock)
     return len(runs)
 
@@ -117,6 +123,6 @@ def delete_threads(tx: Tx, assistant_id: str, clock: Clock, limit: int) -> int:
     """Delete up to `limit` threads whose metadata names the assistant; returns how many."""
     match = ThreadFilter(metadata={"assistant_id": assistant_id})
     threads = tx.threads.search(match, Page(limit=limit, sort_by="updated_at"))
-    for thread in threads:
-        thread_life.delete(tx, thread.thread_id, clock)
+    for thread_id in sorted(thread.thread_id for thread in threads):
+        thread_life.delete(tx, thread_id, clock)
     return len(threads)

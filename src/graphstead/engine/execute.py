@@ -26,7 +26,7 @@ from graphstead.figures import FIGURES
 from graphstead.graphs.auth_users import told_user
 from graphstead.graphs.load import GraphSet
 from graphstead.storage.base import Storage
-from graphstead.storage.errors import SealingFailed
+from graphstead.storage.errors import SealingFailed, StorageUnavailable
 from graphstead.storage.rows import Json, RunRow, RunStatus, ThreadStatus
 from graphstead.storage.sealing import ASKER
 from graphstead.streaming.log import EventWriter
@@ -187,8 +187,8 @@ class Execution:
                 raise
             self._uncancel()
             return Verdict("interrupted", {"error": "UserInterrupt", "message": self._stop_reason})
-        except StaleRun:
-            raise
+        except (StaleRun, StorageUnavailable):
+            raise  # not the graph's fault: the run goes on from its last checkpoint
         except Exception as failure:  # the worker's edge: whatever a graph raises ends its run
             if limit.expired():
                 return Verdict("timeout", {"error": "TimeoutError", "message": self._too_long()})
@@ -316,8 +316,8 @@ class Execution:
         """Return the outcome; where the values have no JSON form, the error that says so."""
         try:
             return await self._outcome(verdict)
-        except StaleRun:
-            raise
+        except (StaleRun, StorageUnavailable):
+            raise  # not the graph's fault: the run goes on from its last checkpoint
         except Exception as failure:  # the worker's edge: values that cannot be told end the run
             failed = verdict if verdict.status == "error" else await self._failed(failure)
             thread = None if self.run_row.temporary else _shown(failed, None)

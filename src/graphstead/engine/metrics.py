@@ -70,7 +70,8 @@ class Metrics:
         now_ms = self._clock.now_ms()
         queue = await self._storage.read(lambda tx: _queue(tx, now_ms))
         tally, living = await asyncio.to_thread(self._total)
-        _add_levels(tally, queue, living, self._storage.sizes())
+        sizes = await asyncio.to_thread(self._storage.sizes)
+        _add_levels(tally, queue, living, sizes)
         return queue, tally
 
     def _total(self) -> tuple[Tally, int]:

@@ -35,6 +35,7 @@ Namespace = tuple[str, ...]
 CENTURY_MINUTES = 52_560_000
 MINUTE_MS = 60_000
 LARGEST = 2**62
+LONGEST_PLACE = 2_000
 ANY_LABEL = "*"
 
 
@@ -49,6 +50,8 @@ def checked(op: Op) -> Op:
             _check_labels(condition.path)
     elif isinstance(op, GetOp | PutOp):
         _check_labels(op.namespace)
+        if isinstance(op, PutOp):
+            _check_length(op)
     else:
         raise TypeError(f"The store has no operation {type(op).__name__}")
     return op
@@ -60,6 +63,14 @@ def _check_labels(namespace: Sequence[str]) -> None:
             raise InvalidNamespaceError(
                 f"Namespace label {label!r} must be a text without dots that is not empty"
             )
+
+
+def _check_length(op: PutOp) -> None:
+    """Refuse what no index of Postgres could hold, whatever the database."""
+    if len(f"{_path(op.namespace)}.{op.key}".encode()) > LONGEST_PLACE:
+        raise ValueError(
+            f"Namespace and key of an item take at most {LONGEST_PLACE} bytes together"
+        )
 
 
 class Batch:

@@ -112,8 +112,10 @@ def _thread_for(tx: Tx, draft: Draft, thread_id: str) -> ThreadRow:
     draft.grants.thread.demand()
     metadata = draft.thread_metadata
     thread = _mortal(_new_thread(thread_id, metadata, "idle"), draft)
-    tx.threads.insert(thread)
-    return thread
+    if tx.threads.insert(thread):
+        return thread
+    # Another process has made it since.
+    return tx.threads.lock(thread_id) or thread
 
 
 def _stamped(tx: Tx, thread: ThreadRow, draft: Draft, assistant: AssistantRow) -> ThreadRow:
@@ -210,11 +212,20 @@ def claim(tx: Tx, worker: str, limit: int, clock: Clock) -> list[RunRow]:
     """Take up to `limit` due runs for this worker, each under a new generation."""
     taken = []
     for run in tx.runs.claimable(clock.now_ms(), limit):
-        if tx.runs.running(run.thread_id):
-            tx.runs.set_blocked(run.run_id, True)
-            continue
-        taken.append(_start(tx, run, worker))
+        if not tx.runs.running(run.thread_id):
+            taken.append(_start(tx, run, worker))
+        elif tx.threads.try_hold(run.thread_id):
+            taken += _start_or_block(tx, run, worker)
+        # Else somebody decides about this thread just now: the next claim looks again.
     return taken
+
+
+def _start_or_block(tx: Tx, run: RunRow, worker: str) -> list[RunRow]:
+    """Look again with the thread held: its running run may have ended just now."""
+    if tx.runs.running(run.thread_id):
+        tx.runs.set_blocked(run.run_id, True)
+        return []
+    return [_start(tx, run, worker)]
 
 
 def _start(tx: Tx, run: RunRow, worker: str) -> RunRow:
@@ -225,9 +236,11 @@ def _start(tx: Tx, run: RunRow, worker: str) -> RunRow:
 
 def recover(tx: Tx, runs: Sequence[RunRow], clock: Clock, max_attempts: int) -> int:
     """Give runs whose worker died back to the queue, or end them; returns how many."""
-    for run in runs:
-        current = tx.runs.get(run.run_id)
-        if current is None or current.status != "running" or current.gen != run.gen:
+    # In one order, so that two processes never wait for each other's threads.
+    for run in sorted(runs, key=lambda run: run.thread_id):
+        tx.threads.hold(run.thread_id)
+        current = tx.runs.get(run.run_id) if tx.runs.owned(run.run_id, run.gen) else None
+        if current is None:
             continue
         if current.cancel:
             _stop_now(tx, current, current.cancel, clock)
@@ -291,6 +304,7 @@ def tell_state(tx: Tx, thread_id: str, data: bytes, clock: Clock) -> None:
 
 def finish(tx: Tx, run: RunRow, outcome: Outcome, rest: Sequence[EventRow], clock: Clock) -> None:
     """End a run with its last events; raises StaleRun where it is no longer this worker's."""
+    tx.threads.hold(run.thread_id)
     if not tx.runs.owned(run.run_id, run.gen):
         raise StaleRun(run.run_id)
     if rest:
@@ -379,11 +393,15 @@ def ask_to_stop(tx: Tx, run: RunRow, action: CancelAction, clock: Clock) -> None
     if action == "rollback":
         # Of no run yet: a saver of the project's own may say that it cannot undo any.
         tx.checkpoints.delete_runs([])
-    if run.status == "pending":
-        _stop_now(tx, run, action, clock)
+    tx.threads.hold(run.thread_id)
+    current = tx.runs.lock(run.run_id)
+    if current is None or current.status in FINAL:
+        return
+    if current.status == "pending":
+        _stop_now(tx, current, action, clock)
     else:
         tx.runs.set_cancel(run.run_id, action, wire_time())
-        tx.ring("cancel", run.worker or "")
+        tx.ring("cancel", current.worker or "")
 
 
 def _stop_now(tx: Tx, run: RunRow, action: CancelAction, clock: Clock) -> None:
@@ -408,8 +426,8 @@ def _roll_back(tx: Tx, run: RunRow, clock: Clock) -> None:
 def remove(tx: Tx, run: RunRow, clock: Clock) -> None:
     """Delete a run and its checkpoints; the worker of a running one is told to let go."""
     if run.status in FINAL:
-        tx.checkpoints.delete_runs([run.run_id])
         tx.runs.delete(run.run_id)
+        tx.checkpoints.delete_runs([run.run_id])
         tx.events.delete(run.run_id)
         return
     _undo(tx, run, None, clock)
@@ -418,8 +436,9 @@ def remove(tx: Tx, run: RunRow, clock: Clock) -> None:
 
 def _undo(tx: Tx, run: RunRow, shown: ThreadOutcome | None, clock: Clock) -> None:
     tx.events.end(_end_row(run, Outcome("interrupted", REMOVED, None), clock))
-    tx.checkpoints.delete_runs([run.run_id])
+    # The run goes first: what its owner is just writing is then there to be deleted.
     tx.runs.delete(run.run_id)
+    tx.checkpoints.delete_runs([run.run_id])
     if not run.temporary:
         _settle_thread(tx, run.thread_id, shown, wire_time())
     tx.ring("events", run.run_id)

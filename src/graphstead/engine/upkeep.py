@@ -151,7 +151,7 @@ class Upkeep:
         self._storage.write_blocking(lambda tx: tx.workers.beat(row))
 
     def _sweep(self) -> None:
-        lost, dead = self._storage.read_blocking(self._look)
+        lost, dead = self._look()
         if not lost and not dead:
             return
         clock, tries = self._clock, self._limits.bg_job_max_retries
@@ -166,12 +166,16 @@ class Upkeep:
         FIGURES.count("graphstead_runs_recovered_total", by=number)
         log.warning("took over from a dead worker", runs=number)
 
-    def _look(self, tx: Tx) -> tuple[list[RunRow], list[str]]:
+    def _look(self) -> tuple[list[RunRow], list[str]]:
         """Return runs nobody carries out any more, and the workers whose process is gone."""
-        lost = tx.runs.orphans(self._clock.now_ms(), AT_ONCE)
-        dead = [row.worker_id for row in tx.workers.list() if self._is_dead(row)]
-        for worker_id in dead:
-            lost.extend(tx.runs.of_worker(worker_id))
+        now_ms = self._clock.now_ms()
+        workers, lost = self._storage.read_blocking(
+            lambda tx: (tx.workers.list(), tx.runs.orphans(now_ms, AT_ONCE))
+        )
+        dead = [row.worker_id for row in workers if self._is_dead(row)]
+        if dead:
+            read = self._storage.read_blocking
+            lost += read(lambda tx: [run for one in dead for run in tx.runs.of_worker(one)])
         return list({run.run_id: run for run in lost}.values()), dead
 
     def _is_dead(self, worker: WorkerRow) -> bool:

@@ -47,6 +47,9 @@ T = TypeVar("T")
 
 class Assistants(Protocol):
     def get(self, assistant_id: str) -> AssistantRow | None: ...
+    def lock(self, assistant_id: str) -> AssistantRow | None:
+        """Get the assistant and hold its row until the transaction ends."""
+
     def insert(self, row: AssistantRow) -> bool:
         """Store a new assistant and its first version; False where the id is taken."""
 
@@ -67,6 +70,12 @@ class Threads(Protocol):
     def get(self, thread_id: str) -> ThreadRow | None: ...
     def lock(self, thread_id: str) -> ThreadRow | None:
         """Get the thread and hold its row until the transaction ends."""
+
+    def hold(self, thread_id: str) -> bool:
+        """Hold the thread's row until the transaction ends; False where there is none."""
+
+    def try_hold(self, thread_id: str) -> bool:
+        """The same without waiting; False also where another transaction holds it."""
 
     def insert(self, row: ThreadRow) -> bool:
         """Store a new thread; False where the id is taken."""
@@ -108,6 +117,9 @@ class Threads(Protocol):
 
 class Runs(Protocol):
     def get(self, run_id: str) -> RunRow | None: ...
+    def lock(self, run_id: str) -> RunRow | None:
+        """Get the run and hold its row until the transaction ends."""
+
     def insert(self, row: RunRow) -> None: ...
     def active(self, thread_id: str) -> list[RunRow]:
         """List the thread's running and pending runs: running first, then by (start_ms, run_id)."""
@@ -124,7 +136,10 @@ class Runs(Protocol):
         """Tell when the earliest unblocked pending run is due."""
 
     def start(self, run_id: str, *, worker: str, gen: int, attempt: int, updated_at: str) -> None:
-        """Mark the run running under generation `gen`."""
+        """Mark the run running under generation `gen`.
+
+        Raises ConstraintViolated beside a running sibling, which ends the transaction.
+        """
 
     def owned(self, run_id: str, gen: int) -> bool:
         """Tell whether the run is still running under `gen` (and hold its row)."""

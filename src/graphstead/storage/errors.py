@@ -14,7 +14,9 @@ StorageError
    ├─ SchemaTooNew
    ├─ NotADatabase
    ├─ ForeignDatabase
-   └─ DirectoryNotWritable
+   ├─ DirectoryNotWritable
+   ├─ DriverMissing
+   └─ DatabaseUnreachable
 """
 
 from __future__ import annotations
@@ -63,9 +65,9 @@ class SealingRefused(StorageError):
 
 
 class DatabaseRefused(StorageError):
-    """The database at `path` is not opened."""
+    """The database at `path`, a file or the address of a server, is not opened."""
 
-    def __init__(self, path: Path, reason: str) -> None:
+    def __init__(self, path: Path | str, reason: str) -> None:
         self.path = path
         super().__init__(f"The database {path} cannot be used: {reason}")
 
@@ -73,7 +75,7 @@ class DatabaseRefused(StorageError):
 class SchemaTooNew(DatabaseRefused):
     """The database was written by a newer version than this one can share it with."""
 
-    def __init__(self, path: Path, *, found: int, supported: int) -> None:
+    def __init__(self, path: Path | str, *, found: int, supported: int) -> None:
         self.found = found
         self.supported = supported
         super().__init__(
@@ -93,3 +95,11 @@ class ForeignDatabase(DatabaseRefused):
 
 class DirectoryNotWritable(DatabaseRefused):
     """The database's directory cannot be created or written."""
+
+
+class DriverMissing(DatabaseRefused):
+    """The packages that speak to this kind of database are not installed."""
+
+
+class DatabaseUnreachable(DatabaseRefused):
+    """No server answers at this address, or it lets nobody in."""

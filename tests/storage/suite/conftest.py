@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
+from databases import PostgresPlace
 
 from graphstead.storage.aes import AesCipher
 from graphstead.storage.base import Storage, Tx
+from graphstead.storage.postgres import open_postgres
 from graphstead.storage.sealed import SealedTx
 from graphstead.storage.sealing import Sealer
 from graphstead.storage.sealing_start import with_ciphers
@@ -20,6 +22,9 @@ from graphstead.storage.sqlite.tx import SqliteTx
 class Backend(Protocol):
     """What the suite needs to know about the data behind a storage."""
 
+    @property
+    def writes_at_once(self) -> int: ...
+
     def open(self) -> Storage:
         """Open the same data once more, as another process would."""
 
@@ -29,8 +34,13 @@ class Backend(Protocol):
     def free(self, storage: Storage) -> None:
         """Let there be room again."""
 
+    def close(self) -> None:
+        """Throw the data away."""
+
 
 class SqliteBackend:
+    writes_at_once = 1
+
     def __init__(self, directory: Path) -> None:
         self._path = directory / "rows.sqlite"
 
@@ -42,6 +52,9 @@ class SqliteBackend:
 
     def free(self, storage: Storage) -> None:
         _limit_pages(storage, 1_000_000)
+
+    def close(self) -> None:
+        return None
 
 
 class EncryptedBackend(SqliteBackend):
@@ -62,15 +75,52 @@ def _limit_pages(storage: Storage, pages: int) -> None:
     storage.write_blocking(limit)
 
 
+class PostgresBackend:
+    """A schema of its own; its disk is full when the server says so, for large rows alone."""
+
+    writes_at_once = 2
+
+    def __init__(self, _directory: Path) -> None:
+        self._place = PostgresPlace()
+
+    def open(self) -> Storage:
+        return open_postgres(self._place.uri, writers=self.writes_at_once, readers=2)
+
+    def fill(self, storage: Storage) -> None:
+        with self._place.connect() as connection:
+            for table, column in (("runs", "kwargs"), ("threads", '"values"')):
+                connection.execute(
+                    f"create function refuse_{table}() returns trigger language plpgsql as $$ begin"
+                    f" if octet_length(new.{column}) > 50000 then"
+                    " raise exception 'could not extend file' using errcode = 'disk_full';"
+                    " end if; return new; end $$"
+                )
+                connection.execute(
+                    f"create trigger full_disk before insert or update on {table}"
+                    f" for each row execute function refuse_{table}()"
+                )
+
+    def free(self, storage: Storage) -> None:
+        with self._place.connect() as connection:
+            for table in ("runs", "threads"):
+                connection.execute(f"drop function refuse_{table} cascade")
+
+    def close(self) -> None:
+        self._place.leave()
+
+
 BACKENDS: dict[str, Callable[[Path], Backend]] = {
+    "postgres": PostgresBackend,
     "sqlite": SqliteBackend,
     "encrypted": EncryptedBackend,
 }
 
 
 @pytest.fixture(params=sorted(BACKENDS))
-def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Backend:
-    return BACKENDS[request.param](tmp_path)
+def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Backend]:
+    one = BACKENDS[request.param](tmp_path)
+    yield one
+    one.close()
 
 
 @pytest.fixture

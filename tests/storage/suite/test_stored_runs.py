@@ -108,16 +108,18 @@ def test_a_thread_has_one_running_run(storage: Storage) -> None:
     assert storage.read_blocking(lambda tx: tx.runs.running("t")) is not None
 
 
-def test_work_goes_on_after_a_constraint_it_expected(storage: Storage) -> None:
+def test_a_constraint_fails_the_work_and_not_the_next(storage: Storage) -> None:
     running, waiting = make_run(thread_id="t", status="running"), make_run(thread_id="t")
     insert(storage, running, waiting)
 
-    def try_both(runs: Runs) -> None:
-        with pytest.raises(ConstraintViolated):
-            runs.start(waiting.run_id, worker="w", gen=1, attempt=1, updated_at=at(1))
+    def start_second(runs: Runs) -> None:
         runs.set_blocked(waiting.run_id, True)
+        runs.start(waiting.run_id, worker="w", gen=1, attempt=1, updated_at=at(1))
 
-    change(storage, try_both)
+    with pytest.raises(ConstraintViolated):
+        change(storage, start_second)
+    assert storage.read_blocking(lambda tx: tx.runs.next_blocked("t")) is None
+    change(storage, lambda runs: runs.set_blocked(waiting.run_id, True))
     assert storage.read_blocking(lambda tx: tx.runs.next_blocked("t")) is not None
 
 

@@ -12,10 +12,11 @@ from graphstead.storage.base import Storage
 from graphstead.storage.conditions import contains
 from graphstead.storage.rows import Json, Page, ThreadFilter
 
+# No whole number as a float beyond 2**53: SQLite compares its bits, Postgres the digits written.
 LONG, BIG = "x" * 200, 2**60
 VALUES: list[Any] = [
     *("a", "A", "", "1", "true", 'say "hi"', "line\nbreak", "tab\t\\", "zürich 🌊", "nul\0l", LONG),
-    *(1, 1.0, -1, 0, 1.5, BIG, BIG + 1, float(BIG), -(2**63), 2**63, 1e300, True, False, None),
+    *(1, 1.0, -1, 0, 1.5, BIG, BIG + 1, float(2**50), -(2**63), 2**63, 1e300, True, False, None),
     *(["a"], {"b": 1}, [], {}),
 ]
 KEYS = ("plan", "customer id", "", 'q"uote', "back\\slash", "ü", "dotted.key", "k" * 70, "$")

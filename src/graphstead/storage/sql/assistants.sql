@@ -7,6 +7,10 @@ created_at, updated_at
 -- Get one assistant.
 select {assistants.columns} from assistants where assistant_id = :assistant_id;
 
+-- name: assistants.lock
+-- Get one assistant; the transaction that writes holds the whole file.
+{assistants.get};
+
 -- name: assistants.insert
 -- Store a new assistant unless its id is taken.
 insert into assistants (
@@ -87,7 +91,7 @@ assistants.updated_at {direction}, assistants.assistant_id {direction}
 -- List stored versions of an assistant, newest first.
 select {assistants.columns} from assistant_versions
 where assistant_id = :assistant_id
-    and (:metadata is null or json_contains(metadata, :metadata))
+    and (cast(:metadata as text) is null or json_contains(metadata, :metadata))
 order by version desc limit :limit offset :offset;
 
 -- name: assistants.version

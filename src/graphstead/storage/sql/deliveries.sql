@@ -35,7 +35,7 @@ order by created_ms desc, run_id desc limit :limit;
 -- name: deliveries.revive
 -- Make what is given up due again, all of it or that of one run.
 update deliveries set next_try_ms = :now_ms, attempts = 0
-where next_try_ms is null and (:run_id is null or run_id = :run_id);
+where next_try_ms is null and (cast(:run_id as text) is null or run_id = :run_id);
 
 -- name: deliveries.done
 -- Forget a delivery that was made.

@@ -8,6 +8,10 @@ runs.temporary, runs.gen, runs.attempt, runs.worker, runs.cancel, runs.base_chec
 -- Get one run.
 select {runs.columns} from runs where run_id = :run_id;
 
+-- name: runs.lock
+-- Get one run; the transaction that writes holds the whole file.
+{runs.get};
+
 -- name: runs.insert
 -- Store a new run.
 insert into runs (
@@ -115,7 +119,7 @@ select {runs.columns} from runs where worker = :worker and status = 'running' or
 -- name: runs.list
 -- List the runs of a thread, newest first.
 select {runs.columns} from runs
-where thread_id = :thread_id and (:status is null or status = :status)
+where thread_id = :thread_id and (cast(:status as text) is null or status = :status)
 order by created_at desc, run_id desc limit :limit offset :offset;
 
 -- name: runs.ids_of

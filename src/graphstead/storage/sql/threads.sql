@@ -14,6 +14,14 @@ where threads.thread_id = :thread_id;
 -- Get one thread and hold its row; here the whole database is held by the one writer.
 {threads.get}
 
+-- name: threads.hold
+-- Hold the row of a thread; here the whole database is held by the one writer.
+select 1 from threads where thread_id = :thread_id;
+
+-- name: threads.try_hold
+-- The same; nobody else can hold it.
+{threads.hold};
+
 -- name: threads.insert
 -- Store a new thread unless its id is taken.
 insert into threads (
@@ -107,6 +115,14 @@ json_extract(threads.metadata, '$.assistant_id') = :assistant_id
 -- name: threads.where_metadata
 -- The metadata contains this object.
 json_contains(threads.metadata, :metadata)
+
+-- name: threads.where_labels
+-- The metadata contains this object, of which an index has told most already.
+json_contains(threads.metadata, :labels)
+
+-- name: threads.where_members
+-- The metadata has these members, which the caller's rule demands.
+json_contains(threads.metadata, :members)
 
 -- name: threads.where_access
 -- The metadata meets the caller's rule.

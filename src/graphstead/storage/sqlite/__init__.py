@@ -1,5 +1,6 @@
 """The embedded backend: one SQLite file."""
 
+from graphstead.storage.sqlite.opening import schema_state
 from graphstead.storage.sqlite.storage import SqliteStorage, open_sqlite
 
-__all__ = ["SqliteStorage", "open_sqlite"]
+__all__ = ["SqliteStorage", "open_sqlite", "schema_state"]

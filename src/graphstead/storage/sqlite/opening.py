@@ -6,7 +6,6 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
@@ -18,6 +17,8 @@ from graphstead.storage.errors import (
     NotADatabase,
     SchemaTooNew,
 )
+from graphstead.storage.migrating import Migration, SchemaState
+from graphstead.storage.migrating import migrations as all_migrations
 from graphstead.storage.sqlite.faults import primary_code
 from graphstead.storage.sqlite.functions import install
 
@@ -26,26 +27,9 @@ _OLDEST_SQLITE = (3, 35, 0)
 _BUSY_MS = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class Migration:
-    """One numbered step of the schema.
-
-    `compat` is the oldest schema version whose programs can still use the database afterwards.
-    """
-
-    version: int
-    compat: int
-    sql: str
-
-
 def migrations() -> list[Migration]:
     """Return every migration in order."""
-    found = files("graphstead.storage").joinpath("migrations").iterdir()
-    return [
-        _migration(file.name, file.read_text("utf-8"))
-        for file in sorted(found, key=lambda file: file.name)
-        if file.name.endswith(".sql")
-    ]
+    return all_migrations(files("graphstead.storage").joinpath("migrations"))
 
 
 def prepare_directory(path: Path) -> None:
@@ -78,6 +62,18 @@ def open_writer(path: Path) -> sqlite3.Connection:
             raise _refusal(path, fault) from fault
         raise
     return connection
+
+
+def schema_state(path: Path) -> SchemaState:
+    """Tell how old the schema of a file is, changing nothing; 0 where there is no file yet."""
+    newest = migrations()[-1].version
+    if not path.exists():
+        return SchemaState(0, 0, newest)
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
+            return SchemaState(*_schema_version(connection.cursor()), newest)
+    except sqlite3.Error as fault:
+        raise _refusal(path, fault) from fault
 
 
 def open_reader(path: Path) -> sqlite3.Connection:
@@ -164,11 +160,6 @@ def _statements(script: str) -> Iterator[str]:
         if sqlite3.complete_statement(statement):
             yield statement
             statement = ""
-
-
-def _migration(name: str, sql: str) -> Migration:
-    header, _, _ = sql.partition("\n")
-    return Migration(int(name.split("_")[0]), int(header.removeprefix("-- compat:")), sql)
 
 
 def _refusal(path: Path, fault: sqlite3.Error) -> DatabaseRefused:

@@ -6,9 +6,9 @@ import sqlite3
 import threading
 from collections.abc import Callable
 
+from graphstead.storage.inbox import Inbox
+from graphstead.storage.jobs import Job, settle
 from graphstead.storage.sqlite.faults import translated
-from graphstead.storage.sqlite.inbox import Inbox
-from graphstead.storage.sqlite.jobs import Job, settle
 from graphstead.storage.sqlite.tx import SqliteTx
 
 

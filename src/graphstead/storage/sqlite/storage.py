@@ -12,9 +12,9 @@ from typing import Protocol, TypeVar
 from graphstead.storage.base import Tx
 from graphstead.storage.doorbells import HostDoorbells
 from graphstead.storage.errors import DirectoryNotWritable
+from graphstead.storage.jobs import Job
 from graphstead.storage.peers import bells_directory
 from graphstead.storage.rows import WorkerRow
-from graphstead.storage.sqlite.jobs import Job
 from graphstead.storage.sqlite.liveness import Liveness
 from graphstead.storage.sqlite.locks import FileLock
 from graphstead.storage.sqlite.opening import open_reader, open_writer, prepare_directory

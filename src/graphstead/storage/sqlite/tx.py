@@ -5,20 +5,23 @@ from __future__ import annotations
 import sqlite3
 
 from graphstead.storage.rows import Bell, Topic
-from graphstead.storage.sqlite.assistants import SqliteAssistants
-from graphstead.storage.sqlite.checkpoints import SqliteCheckpoints
-from graphstead.storage.sqlite.crons import SqliteCrons
-from graphstead.storage.sqlite.deliveries import SqliteDeliveries
-from graphstead.storage.sqlite.events import SqliteEvents
-from graphstead.storage.sqlite.keys import SqliteApiKeys
-from graphstead.storage.sqlite.protocol import SqliteNumbers
-from graphstead.storage.sqlite.replays import SqliteReplays
-from graphstead.storage.sqlite.runs import SqliteRuns
-from graphstead.storage.sqlite.sealing import SqliteSealing
-from graphstead.storage.sqlite.statements import Statements
-from graphstead.storage.sqlite.store import SqliteStoreItems
+from graphstead.storage.sqlite.statements import SqliteStatements
 from graphstead.storage.sqlite.threads import SqliteThreads
-from graphstead.storage.sqlite.workers import SqliteWorkers
+from graphstead.storage.tables.assistants import StoredAssistants
+from graphstead.storage.tables.checkpoints import StoredCheckpoints
+from graphstead.storage.tables.crons import StoredCrons
+from graphstead.storage.tables.deliveries import StoredDeliveries
+from graphstead.storage.tables.events import StoredEvents
+from graphstead.storage.tables.keys import StoredApiKeys
+from graphstead.storage.tables.protocol import StoredNumbers
+from graphstead.storage.tables.replays import StoredReplays
+from graphstead.storage.tables.runs import StoredRuns
+from graphstead.storage.tables.sealing import StoredSealing
+from graphstead.storage.tables.store import StoredStoreItems
+from graphstead.storage.tables.workers import StoredWorkers
+
+# The schema version that knows of sealed rows.
+KNOWN_SINCE = 9
 
 
 class SqliteTx:
@@ -43,21 +46,21 @@ class SqliteTx:
     )
 
     def __init__(self, connection: sqlite3.Connection) -> None:
-        sql = Statements(connection)
+        sql = SqliteStatements(connection)
         self.connection = connection
-        self.assistants = SqliteAssistants(sql)
+        self.assistants = StoredAssistants(sql)
         self.threads = SqliteThreads(sql)
-        self.runs = SqliteRuns(sql)
-        self.workers = SqliteWorkers(sql)
-        self.events = SqliteEvents(sql)
-        self.checkpoints = SqliteCheckpoints(sql)
-        self.replays = SqliteReplays(sql)
-        self.store = SqliteStoreItems(sql)
-        self.crons = SqliteCrons(sql)
-        self.deliveries = SqliteDeliveries(sql)
-        self.numbers = SqliteNumbers(sql)
-        self.keys = SqliteApiKeys(sql)
-        self.sealing = SqliteSealing(sql)
+        self.runs = StoredRuns(sql)
+        self.workers = StoredWorkers(sql)
+        self.events = StoredEvents(sql)
+        self.checkpoints = StoredCheckpoints(sql)
+        self.keys = StoredApiKeys(sql)
+        self.numbers = StoredNumbers(sql)
+        self.replays = StoredReplays(sql)
+        self.sealing = StoredSealing(sql, known_since=KNOWN_SINCE)
+        self.store = StoredStoreItems(sql)
+        self.crons = StoredCrons(sql)
+        self.deliveries = StoredDeliveries(sql)
         self.bells: list[Bell] | None = None
 
     def ring(self, topic: Topic, key: str = "") -> None:

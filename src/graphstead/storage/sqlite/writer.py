@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable, Sequence
 
 from graphstead.figures import FIGURES
 from graphstead.storage.errors import StorageFault, StorageUnavailable
+from graphstead.storage.inbox import Inbox
+from graphstead.storage.jobs import Job, settle
 from graphstead.storage.rows import Bell
 from graphstead.storage.sqlite.faults import translated
-from graphstead.storage.sqlite.inbox import Inbox
-from graphstead.storage.sqlite.jobs import Job, settle
 from graphstead.storage.sqlite.locks import FileLock
 from graphstead.storage.sqlite.tx import SqliteTx
 

@@ -10,7 +10,6 @@ from typing import Any
 
 from graphstead.storage.errors import StorageError
 from graphstead.storage.rows import Bell
-from graphstead.storage.sqlite.tx import SqliteTx
 
 Work = Callable[[Any], Any]
 Future = asyncio.Future[Any] | concurrent.futures.Future[Any]
@@ -31,7 +30,7 @@ class Job:
         self.error: BaseException | None = None
         self.bells: list[Bell] = []
 
-    def run(self, tx: SqliteTx) -> None:
+    def run(self, tx: Any) -> None:
         """Run the work; keep its result and bells, or its exception, whatever that is."""
         try:
             self.result = self.work(tx)

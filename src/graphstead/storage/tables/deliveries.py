@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from graphstead.storage.rows import DeliveryRow
-from graphstead.storage.sqlite.statements import Statements
+from graphstead.storage.statements import Statements
 
 
-class SqliteDeliveries:
+class StoredDeliveries:
     """Implements `base.Deliveries`."""
 
     __slots__ = ("_sql",)

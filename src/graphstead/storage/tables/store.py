@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from graphstead.storage.rows import StoreMatch, StoreRow
-from graphstead.storage.sqlite.statements import Row, Statements, composed, from_json, to_json
+from graphstead.storage.statements import Row, Statements, from_json, to_json
 
 
-class SqliteStoreItems:
+class StoredStoreItems:
     """Implements `base.StoreItems`."""
 
     __slots__ = ("_sql",)
@@ -37,7 +37,7 @@ class SqliteStoreItems:
         place = {"namespace": row.namespace, "key": row.key}
         self._sql.execute_many(
             "store.put_vector",
-            [place | {"number": n, "vector": vector} for n, vector in enumerate(vectors)],
+            [place | {"number": n, "vector": self._vector(v)} for n, v in enumerate(vectors)],
         )
 
     def delete(self, namespace: str, key: str) -> None:
@@ -59,15 +59,16 @@ class SqliteStoreItems:
         conditions, values = _conditions(match)
         name = "store.search"
         if query is not None:
-            name, values = "store.search_by_meaning", values | {"query": query}
+            name, values = "store.search_by_meaning", values | {"query": self._vector(query)}
         bounds = {"limit": limit, "offset": offset}
-        rows = self._sql.rows_of(composed(name, conditions), values | bounds)
+        rows = self._sql.rows_of(self._sql.composed(name, conditions), values | bounds)
         return [(_item(row[:-1]), row[-1]) for row in rows]
 
     def namespaces(self, prefix: str, now_ms: int) -> list[str]:
         conditions, values = _conditions(StoreMatch(now_ms, prefix))
         return [
-            row[0] for row in self._sql.rows_of(composed("store.namespaces", conditions), values)
+            row[0]
+            for row in self._sql.rows_of(self._sql.composed("store.namespaces", conditions), values)
         ]
 
     def is_expired(self, now_ms: int) -> bool:
@@ -79,6 +80,10 @@ class SqliteStoreItems:
         self._sql.execute_many("store.delete_vectors", places)
         self._sql.execute_many("store.delete", places)
         return len(due)
+
+    def _vector(self, packed: bytes) -> Any:
+        """Return a packed vector as the dialect stores it."""
+        return packed
 
 
 def _item(row: Row) -> StoreRow:

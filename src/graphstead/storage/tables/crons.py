@@ -6,10 +6,10 @@ from typing import Any
 
 from graphstead.storage.rows import CronFilter, CronRow, Page
 from graphstead.storage.rules import as_json
-from graphstead.storage.sqlite.statements import Row, Statements, composed, from_json, to_json
+from graphstead.storage.statements import Row, Statements, from_json, to_json
 
 
-class SqliteCrons:
+class StoredCrons:
     """Implements `base.Crons`."""
 
     __slots__ = ("_sql",)
@@ -45,13 +45,13 @@ class SqliteCrons:
     def search(self, match: CronFilter, page: Page) -> list[CronRow]:
         conditions, values = _conditions(match)
         way = "desc" if page.descending else "asc"
-        sql = composed("crons.search", conditions, f"crons.order_{page.sort_by}", way)
+        sql = self._sql.composed("crons.search", conditions, f"crons.order_{page.sort_by}", way)
         values |= {"limit": page.limit, "offset": page.offset}
         return [_cron(row) for row in self._sql.rows_of(sql, values)]
 
     def count(self, match: CronFilter) -> int:
         conditions, values = _conditions(match)
-        return int(self._sql.rows_of(composed("crons.count", conditions), values)[0][0])
+        return int(self._sql.rows_of(self._sql.composed("crons.count", conditions), values)[0][0])
 
     def delete(self, cron_id: str) -> bool:
         return self._sql.execute("crons.delete", cron_id=cron_id) > 0

@@ -5,10 +5,10 @@ from __future__ import annotations
 import builtins
 
 from graphstead.storage.rows import WorkerRow
-from graphstead.storage.sqlite.statements import Statements
+from graphstead.storage.statements import Statements
 
 
-class SqliteWorkers:
+class StoredWorkers:
     """Implements `base.Workers`."""
 
     __slots__ = ("_sql",)

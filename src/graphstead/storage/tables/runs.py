@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from graphstead.storage.rows import CancelAction, Json, RunRow, RunStatus
-from graphstead.storage.sqlite.statements import Row, Statements, from_json, to_json
+from graphstead.storage.statements import Row, Statements, from_json, to_json
 
 _ACTIVE = frozenset({"pending", "running"})
 
 
-class SqliteRuns:
+class StoredRuns:
     """Implements `base.Runs`."""
 
     __slots__ = ("_sql",)
@@ -22,6 +22,9 @@ class SqliteRuns:
 
     def get(self, run_id: str) -> RunRow | None:
         return self._one("runs.get", run_id=run_id)
+
+    def lock(self, run_id: str) -> RunRow | None:
+        return self._one("runs.lock", run_id=run_id)
 
     def insert(self, row: RunRow) -> None:
         self._sql.execute("runs.insert", **_values(row))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from graphstead.storage.rows import ReplayRow
-from graphstead.storage.sqlite.statements import Statements
+from graphstead.storage.statements import Statements
 
 
-class SqliteReplays:
+class StoredReplays:
     """Implements `base.Replays`."""
 
     __slots__ = ("_sql",)

@@ -6,17 +6,16 @@ from typing import Any
 
 from graphstead.storage.rows import AssistantFilter, AssistantRow, Json, Page
 from graphstead.storage.rules import as_json
-from graphstead.storage.sqlite.statements import (
+from graphstead.storage.statements import (
     Row,
     Statements,
-    composed,
     from_json,
     to_json,
     to_json_or_null,
 )
 
 
-class SqliteAssistants:
+class StoredAssistants:
     """Implements `base.Assistants`."""
 
     __slots__ = ("_sql",)
@@ -26,6 +25,10 @@ class SqliteAssistants:
 
     def get(self, assistant_id: str) -> AssistantRow | None:
         row = self._sql.row("assistants.get", assistant_id=assistant_id)
+        return _assistant(row) if row else None
+
+    def lock(self, assistant_id: str) -> AssistantRow | None:
+        row = self._sql.row("assistants.lock", assistant_id=assistant_id)
         return _assistant(row) if row else None
 
     def insert(self, row: AssistantRow) -> bool:
@@ -44,13 +47,13 @@ class SqliteAssistants:
         conditions, values = _conditions(match)
         way = "desc" if page.descending else "asc"
         order = f"assistants.order_{page.sort_by}"
-        sql = composed("assistants.search", conditions, order, way)
+        sql = self._sql.composed("assistants.search", conditions, order, way)
         values |= {"limit": page.limit, "offset": page.offset}
         return [_assistant(row) for row in self._sql.rows_of(sql, values)]
 
     def count(self, match: AssistantFilter) -> int:
         conditions, values = _conditions(match)
-        rows = self._sql.rows_of(composed("assistants.count", conditions), values)
+        rows = self._sql.rows_of(self._sql.composed("assistants.count", conditions), values)
         return int(rows[0][0])
 
     def versions(self, assistant_id: str, metadata: Json | None, page: Page) -> list[AssistantRow]:
@@ -68,8 +71,9 @@ class SqliteAssistants:
         return _assistant(row) if row else None
 
     def delete(self, assistant_id: str) -> bool:
+        known = self._sql.execute("assistants.delete", assistant_id=assistant_id) > 0
         self._sql.execute("assistants.delete_versions", assistant_id=assistant_id)
-        return self._sql.execute("assistants.delete", assistant_id=assistant_id) > 0
+        return known
 
 
 def _assistant(row: Row) -> AssistantRow:

@@ -7,17 +7,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from graphstead.storage.rows import BlobRow, CheckpointRow, Json, ThreadUsage, Usage, WriteRow
-from graphstead.storage.sqlite.statements import (
+from graphstead.storage.statements import (
     Row,
     Statements,
-    composed,
     from_json,
     to_json,
     to_json_or_null,
 )
 
+_UNBOUNDED = 2**63 - 1
 
-class SqliteCheckpoints:
+
+class StoredCheckpoints:
     """Implements `base.Checkpoints`."""
 
     __slots__ = ("_sql",)
@@ -128,8 +129,8 @@ class SqliteCheckpoints:
         }
         values: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
         conditions = tuple(f"checkpoints.where_{key}" for key in values)
-        values["limit"] = -1 if limit is None else limit
-        rows = self._sql.rows_of(composed("checkpoints.list", conditions), values)
+        values["limit"] = _UNBOUNDED if limit is None else limit
+        rows = self._sql.rows_of(self._sql.composed("checkpoints.list", conditions), values)
         return [_checkpoint(row) for row in rows]
 
     def delete_thread(self, thread_id: str) -> None:

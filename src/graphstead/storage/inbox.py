@@ -6,7 +6,7 @@ import queue
 import threading
 
 from graphstead.storage.errors import StorageClosed
-from graphstead.storage.sqlite.jobs import Job
+from graphstead.storage.jobs import Job
 
 
 class Inbox:

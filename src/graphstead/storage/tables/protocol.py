@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from graphstead.storage.rows import EndRow, NumberedRun
-from graphstead.storage.sqlite.statements import Row, Statements
+from graphstead.storage.statements import Row, Statements
 
 
-class SqliteNumbers:
+class StoredNumbers:
     """Implements `base.Numbers`."""
 
     __slots__ = ("_sql",)

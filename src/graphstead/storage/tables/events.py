@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from graphstead.storage.rows import EndRow, EventRow
-from graphstead.storage.sqlite.statements import (
+from graphstead.storage.statements import (
     Row,
     Statements,
     from_json_or_null,
@@ -13,7 +13,7 @@ from graphstead.storage.sqlite.statements import (
 )
 
 
-class SqliteEvents:
+class StoredEvents:
     """Implements `base.Events`."""
 
     __slots__ = ("_sql",)

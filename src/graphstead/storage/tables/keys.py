@@ -7,10 +7,10 @@ import builtins
 import orjson
 
 from graphstead.storage.rows import ApiKeyRow
-from graphstead.storage.sqlite.statements import Row, Statements, to_json
+from graphstead.storage.statements import Row, Statements, to_json
 
 
-class SqliteApiKeys:
+class StoredApiKeys:
     """Implements `base.ApiKeys`."""
 
     __slots__ = ("_sql",)
