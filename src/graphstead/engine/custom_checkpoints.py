@@ -15,8 +15,8 @@ import structlog
 
 from graphstead.engine.custom_saver import CustomSaver
 from graphstead.problems import NotImplementedYet, Problem, ServerError
-from graphstead.storage.base import Checkpoints, Doorbells, Storage, Tx
-from graphstead.storage.rows import CheckpointRow, Json, WorkerRow
+from graphstead.storage.base import Checkpoints, Doorbells, Runs, Storage, Tx
+from graphstead.storage.rows import CheckpointRow, Json, RunRow, WorkerRow
 
 __all__ = ["CustomCheckpointStorage"]
 
@@ -32,6 +32,7 @@ class _Elsewhere:
         self._saver = saver
         self._works: list[tuple[str, tuple[Any, ...], Json]] = []
         self._runs: dict[str, str] = {}
+        self._gone: dict[str, RunRow] = {}
         self._deleted: set[str] = set()
 
     def get(
@@ -66,9 +67,16 @@ class _Elsewhere:
         if not run_ids:
             self._saver.need("delete_for_runs")
         for run_id in run_ids:
-            run = self._tx.runs.get(run_id)
+            run = self._gone.get(run_id) or self._tx.runs.get(run_id)
             if run is not None and run.attempt and not run.temporary:
                 self._runs[run_id] = run.thread_id
+
+    def let_go(self, run_id: str) -> bool:
+        """Delete a run's row, and remember whose checkpoints may be undone after it."""
+        run = self._tx.runs.get(run_id)
+        if run is not None:
+            self._gone[run_id] = run
+        return self._tx.runs.delete(run_id)
 
     def copy_thread(self, thread_id: str, target_thread_id: str) -> None:
         self._later("copy_thread", thread_id, target_thread_id)
@@ -106,12 +114,24 @@ class _Elsewhere:
             raise ServerError(told) from fault
 
 
+class _Runs:
+    """Implements `base.Runs` over another one: a run goes before its checkpoints do."""
+
+    def __init__(self, runs: Runs, checkpoints: _Elsewhere) -> None:
+        self._below = runs
+        self.delete = checkpoints.let_go
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._below, name)
+
+
 class _Tx:
     """Implements `base.Tx` over another one, but for its checkpoints."""
 
     def __init__(self, tx: Tx, checkpoints: _Elsewhere) -> None:
         self._below = tx
         self.checkpoints = cast(Checkpoints, checkpoints)
+        self.runs = cast(Runs, _Runs(tx.runs, checkpoints))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._below, name)
