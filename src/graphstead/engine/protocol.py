@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
@@ -19,7 +18,7 @@ from graphstead.storage.base import Storage
 from graphstead.storage.rows import Json
 from graphstead.streaming.protocol_filter import Wanted
 from graphstead.streaming.protocol_log import Numbered, ResumeGap, follow_frames
-from graphstead.streaming.sse import HEARTBEAT
+from graphstead.streaming.sse import Pulse
 
 
 class Protocol:
@@ -56,15 +55,11 @@ class Protocol:
         await Session(self._storage, self._access, commands, thread_id, socket, asked).serve()
 
     async def _frames(self, batches: AsyncIterator[list[Numbered]]) -> AsyncIterator[bytes]:
-        sent_at = time.monotonic()
+        pulse = Pulse(self._heartbeat_s)
         try:
             async for batch in batches:
-                if batch:
-                    sent_at = time.monotonic()
-                    yield b"".join(sse_frame(one) for one in batch)
-                elif time.monotonic() - sent_at >= self._heartbeat_s - 0.5:
-                    sent_at = time.monotonic()
-                    yield HEARTBEAT
+                if chunk := pulse.beat(b"".join(map(sse_frame, batch))):
+                    yield chunk
         except ResumeGap as gap:
             told = error(None, Refused("resume_gap", str(gap)))
             yield b"event: error\r\ndata: %b\r\n\r\n" % orjson.dumps(told)

@@ -22,6 +22,27 @@ EVENTS_OF_MODE = {
 Keep = Callable[[str], bool]
 
 
+class Pulse:
+    """Knows when a quiet stream has to give a sign of life."""
+
+    def __init__(self, heartbeat_s: float) -> None:
+        self._quiet_s = heartbeat_s - 0.5
+        self._sent_at_s = time.monotonic()
+
+    def beat(self, chunk: bytes) -> bytes:
+        """Return the chunk; for an empty one a heartbeat, if nothing was sent for a while."""
+        now_s = time.monotonic()
+        if not chunk and now_s - self._sent_at_s < self._quiet_s:
+            return b""
+        self._sent_at_s = now_s
+        return chunk or HEARTBEAT
+
+
+def message_frame(data: bytes) -> bytes:
+    """Encode a JSON-RPC message as an event."""
+    return b"event: message\r\ndata: %b\r\n\r\n" % data
+
+
 def frame(row: EventRow, *, with_id: bool) -> bytes:
     """Encode one event."""
     head = b"event: %b\r\ndata: %b\r\n" % (row.event.encode(), row.data)
@@ -66,30 +87,22 @@ async def frames(
     batches: AsyncIterator[Batch], *, with_id: bool, keep: Keep, heartbeat_s: float
 ) -> AsyncIterator[bytes]:
     """Turn batches into chunks of bytes, a heartbeat whenever nothing was sent for a while."""
-    sent_at = time.monotonic()
+    pulse = Pulse(heartbeat_s)
     async for batch in batches:
         kept = [frame(row, with_id=with_id) for row in batch.rows if keep(row.event)]
-        if kept:
-            sent_at = time.monotonic()
-            yield b"".join(kept)
-        elif time.monotonic() - sent_at >= heartbeat_s - 0.5:
-            sent_at = time.monotonic()
-            yield HEARTBEAT
+        if chunk := pulse.beat(b"".join(kept)):
+            yield chunk
 
 
 async def thread_frames(
     batches: AsyncIterator[list[EventRow]], modes: frozenset[str], heartbeat_s: float
 ) -> AsyncIterator[bytes]:
     """Turn a thread's events into bytes, all with ids: those of the modes asked for."""
-    sent_at = time.monotonic()
+    pulse = Pulse(heartbeat_s)
     async for rows in batches:
         kept = [frame(row, with_id=True) for row in rows if _of_thread_modes(row.event, modes)]
-        if kept:
-            sent_at = time.monotonic()
-            yield b"".join(kept)
-        elif time.monotonic() - sent_at >= heartbeat_s - 0.5:
-            sent_at = time.monotonic()
-            yield HEARTBEAT
+        if chunk := pulse.beat(b"".join(kept)):
+            yield chunk
 
 
 def _of_thread_modes(event: str, modes: frozenset[str]) -> bool:

@@ -6,7 +6,6 @@ its place, and at the end the answer stands there whole, so that nobody has to h
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Any
 
@@ -20,7 +19,7 @@ from graphstead.engine.a2a.telling import TEXT, Wishes, artifacts_of, response, 
 from graphstead.engine.clock import wire_time_of_ms
 from graphstead.storage.rows import EventRow, Json
 from graphstead.streaming.log import Batch
-from graphstead.streaming.sse import HEARTBEAT
+from graphstead.streaming.sse import Pulse, message_frame
 
 __all__ = ["Envelope", "Updates", "final_updates", "frames"]
 
@@ -97,19 +96,10 @@ async def frames(
 
     `ending` is awaited once the run is over and returns the last updates.
     """
-    yield frame(envelope(first))
-    sent_at = time.monotonic()
+    yield message_frame(envelope(first))
+    pulse = Pulse(heartbeat_s)
     async for batch in batches:
-        told = [frame(envelope(update)) for row in batch.rows for update in updates.of(row)]
-        if told:
-            sent_at = time.monotonic()
-            yield b"".join(told)
-        elif time.monotonic() - sent_at >= heartbeat_s - 0.5:
-            sent_at = time.monotonic()
-            yield HEARTBEAT
-    yield b"".join([frame(envelope(update)) for update in await ending()])
-
-
-def frame(data: bytes) -> bytes:
-    """Encode one event."""
-    return b"event: message\r\ndata: %b\r\n\r\n" % data
+        told = [message_frame(envelope(update)) for row in batch.rows for update in updates.of(row)]
+        if chunk := pulse.beat(b"".join(told)):
+            yield chunk
+    yield b"".join([message_frame(envelope(update)) for update in await ending()])

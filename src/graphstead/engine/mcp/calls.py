@@ -6,10 +6,10 @@ the thread waits for `graphstead_resume`, a day at most. A thread that the clien
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 from typing import Any
 
 import orjson
@@ -28,7 +28,7 @@ from graphstead.problems import Problem
 from graphstead.storage.base import Storage, Tx
 from graphstead.storage.rows import EndRow, EventRow, Json, ReplayRow, RunRow
 from graphstead.streaming.log import await_end, follow
-from graphstead.streaming.sse import HEARTBEAT
+from graphstead.streaming.sse import Pulse
 
 OWN_THREAD = {"created_by": "mcp"}
 KEPT_MINUTES = 24 * 60
@@ -155,16 +155,17 @@ class Calls:
 
     async def progress(self, call: Call, speaker: Speaker) -> AsyncIterator[bytes]:
         """Yield a frame for each step of a run and each report of its own, until it ends."""
-        progress, sent_at = 0, time.monotonic()
+        pulse, numbers, token = Pulse(self._heartbeat_s), count(1), call.token
         try:
             async for batch in follow(self._storage, call.run.run_id, 0):
-                for message in filter(None, map(_progress, batch.rows)):
-                    progress, sent_at = progress + 1, time.monotonic()
-                    if call.token is not None:
-                        yield event_frame(progress_message(call.token, progress, message))
-                if time.monotonic() - sent_at >= self._heartbeat_s - 0.5:
-                    sent_at = time.monotonic()
-                    yield HEARTBEAT
+                told = [text for row in batch.rows if (text := _progress(row))]
+                frames = [
+                    event_frame(progress_message(token, next(numbers), text))
+                    for text in told
+                    if token is not None
+                ]
+                if chunk := pulse.beat(b"".join(frames)):
+                    yield chunk
         finally:
             if speaker.modern and speaker.gone.is_set():
                 await self._stops.interrupt(call.run.run_id)

@@ -8,6 +8,7 @@ import orjson
 
 from graphstead.problems import RpcFault, RpcUnknownMethod
 from graphstead.storage.rows import Json
+from graphstead.streaming.sse import message_frame
 
 INVALID_REQUEST = -32600
 METHOD_NOT_FOUND = -32601
@@ -38,7 +39,7 @@ def progress_message(token: MessageId, progress: int, message: str) -> Json:
 
 def event_frame(message: Json) -> bytes:
     """Encode a message as a server-sent event."""
-    return b"event: message\r\ndata: %b\r\n\r\n" % orjson.dumps(message)
+    return message_frame(orjson.dumps(message))
 
 
 def invalid_params(detail: str, data: Any = None) -> RpcFault:
