@@ -8,15 +8,16 @@ that fails after the saver's part leaves the saver ahead.
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, cast
 
 import structlog
 
 from graphstead.engine.custom_saver import CustomSaver
 from graphstead.problems import NotImplementedYet, Problem, ServerError
-from graphstead.storage.base import Checkpoints, Doorbells, Runs, Storage, Tx
-from graphstead.storage.rows import CheckpointRow, Json, RunRow, WorkerRow
+from graphstead.storage.around import StorageAround
+from graphstead.storage.base import Checkpoints, Runs, Storage, Tx
+from graphstead.storage.rows import CheckpointRow, Json, RunRow
 
 __all__ = ["CustomCheckpointStorage"]
 
@@ -137,13 +138,12 @@ class _Tx:
         return getattr(self._below, name)
 
 
-class CustomCheckpointStorage:
-    """Implements `base.Storage` over another one."""
+class CustomCheckpointStorage(StorageAround):
+    """A storage of everything but checkpoints."""
 
     def __init__(self, storage: Storage, saver: CustomSaver) -> None:
-        self._storage = storage
+        super().__init__(storage)
         self._saver = saver
-        self.doorbells: Doorbells = storage.doorbells
 
     def _passing_on(self, work: Callable[[Tx], T]) -> Callable[[Tx], T]:
         def passing_on(tx: Tx) -> T:
@@ -165,18 +165,3 @@ class CustomCheckpointStorage:
 
     def read_blocking(self, work: Callable[[Tx], T]) -> T:
         return self._storage.read_blocking(self._passing_on(work))
-
-    def vacuum(self, pages: int) -> int:
-        return self._storage.vacuum(pages)
-
-    def sizes(self) -> Mapping[str, int]:
-        return self._storage.sizes()
-
-    def hold(self, worker_id: str) -> None:
-        self._storage.hold(worker_id)
-
-    def is_alive(self, worker: WorkerRow) -> bool | None:
-        return self._storage.is_alive(worker)
-
-    def close(self) -> None:
-        self._storage.close()

@@ -8,11 +8,11 @@ changes that belong to them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
-from graphstead.storage.base import Doorbells, Storage, Tx
-from graphstead.storage.rows import WorkerRow
+from graphstead.storage.around import StorageAround
+from graphstead.storage.base import Storage, Tx
 
 T = TypeVar("T")
 Work = Callable[[Tx], Any]
@@ -26,11 +26,11 @@ class _Tried(Exception):
         self.result = result
 
 
-class Rehearsal:
+class Rehearsal(StorageAround):
     """A `Storage` over another one, for savers alone: `write` answers None, whatever the work."""
 
     def __init__(self, storage: Storage, *first: Work) -> None:
-        self._storage = storage
+        super().__init__(storage)
         self._works: list[Work] = list(first)
 
     def perform(self, tx: Tx) -> None:
@@ -68,22 +68,6 @@ class Rehearsal:
             raise _Tried(work(tx))
 
         return trial
-
-    @property
-    def doorbells(self) -> Doorbells:
-        return self._storage.doorbells
-
-    def vacuum(self, pages: int) -> int:
-        return self._storage.vacuum(pages)
-
-    def sizes(self) -> Mapping[str, int]:
-        return self._storage.sizes()
-
-    def hold(self, worker_id: str) -> None:
-        self._storage.hold(worker_id)
-
-    def is_alive(self, worker: WorkerRow) -> bool | None:
-        return self._storage.is_alive(worker)
 
     def close(self) -> None:
         """Leave the storage below open: it is not ours."""

@@ -5,19 +5,19 @@ engine ─► SealedTx ─► rows and filters are translated by `Sealer` ─►
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar, cast
 
 import structlog
 
+from graphstead.storage.around import StorageAround
 from graphstead.storage.base import (
     ApiKeys,
     Assistants,
     Checkpoints,
     Crons,
     Deliveries,
-    Doorbells,
     Events,
     Numbers,
     Replays,
@@ -30,7 +30,7 @@ from graphstead.storage.base import (
     Workers,
 )
 from graphstead.storage.errors import StorageError
-from graphstead.storage.rows import Topic, WorkerRow
+from graphstead.storage.rows import Topic
 from graphstead.storage.sealed_session import Session
 from graphstead.storage.sealed_tables import (
     SealedAssistants,
@@ -71,13 +71,12 @@ class SealedTx:
         self.below.ring(topic, key)
 
 
-class SealedStorage:
-    """Implements `base.Storage` over another one."""
+class SealedStorage(StorageAround):
+    """A storage whose rows another one keeps encrypted."""
 
     def __init__(self, storage: Storage, sealer: Sealer) -> None:
-        self._storage = storage
+        super().__init__(storage)
         self._sealer = sealer
-        self.doorbells: Doorbells = storage.doorbells
 
     def _session(self) -> Session:
         # The context belongs to the caller's task; the work runs on a thread of the backend.
@@ -105,20 +104,8 @@ class SealedStorage:
                 self._storage.write_blocking(session.improve)
         return result
 
-    def vacuum(self, pages: int) -> int:
-        return self._storage.vacuum(pages)
-
-    def sizes(self) -> Mapping[str, int]:
-        return self._storage.sizes()
-
-    def hold(self, worker_id: str) -> None:
-        self._storage.hold(worker_id)
-
-    def is_alive(self, worker: WorkerRow) -> bool | None:
-        return self._storage.is_alive(worker)
-
     def close(self) -> None:
-        self._storage.close()
+        super().close()
         self._sealer.close()
 
 

@@ -4,66 +4,21 @@ from __future__ import annotations
 
 import sqlite3
 
-from graphstead.storage.rows import Bell, Topic
 from graphstead.storage.sqlite.statements import SqliteStatements
 from graphstead.storage.sqlite.threads import SqliteThreads
-from graphstead.storage.tables.assistants import StoredAssistants
-from graphstead.storage.tables.checkpoints import StoredCheckpoints
-from graphstead.storage.tables.crons import StoredCrons
-from graphstead.storage.tables.deliveries import StoredDeliveries
-from graphstead.storage.tables.events import StoredEvents
-from graphstead.storage.tables.keys import StoredApiKeys
-from graphstead.storage.tables.protocol import StoredNumbers
-from graphstead.storage.tables.replays import StoredReplays
-from graphstead.storage.tables.runs import StoredRuns
-from graphstead.storage.tables.sealing import StoredSealing
 from graphstead.storage.tables.store import StoredStoreItems
-from graphstead.storage.tables.workers import StoredWorkers
+from graphstead.storage.tables.tx import StoredTx
 
 # The schema version that knows of sealed rows.
 KNOWN_SINCE = 9
 
 
-class SqliteTx:
-    """Implements `base.Tx`; one object serves every transaction of its connection in turn."""
+class SqliteTx(StoredTx):
+    """A transaction of one connection."""
 
-    __slots__ = (
-        "assistants",
-        "bells",
-        "checkpoints",
-        "connection",
-        "crons",
-        "deliveries",
-        "events",
-        "keys",
-        "numbers",
-        "replays",
-        "runs",
-        "sealing",
-        "store",
-        "threads",
-        "workers",
-    )
+    __slots__ = ("connection",)
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         sql = SqliteStatements(connection)
+        super().__init__(sql, SqliteThreads(sql), StoredStoreItems(sql), known_since=KNOWN_SINCE)
         self.connection = connection
-        self.assistants = StoredAssistants(sql)
-        self.threads = SqliteThreads(sql)
-        self.runs = StoredRuns(sql)
-        self.workers = StoredWorkers(sql)
-        self.events = StoredEvents(sql)
-        self.checkpoints = StoredCheckpoints(sql)
-        self.keys = StoredApiKeys(sql)
-        self.numbers = StoredNumbers(sql)
-        self.replays = StoredReplays(sql)
-        self.sealing = StoredSealing(sql, known_since=KNOWN_SINCE)
-        self.store = StoredStoreItems(sql)
-        self.crons = StoredCrons(sql)
-        self.deliveries = StoredDeliveries(sql)
-        self.bells: list[Bell] | None = None
-
-    def ring(self, topic: Topic, key: str = "") -> None:
-        if self.bells is None:
-            raise RuntimeError("Only a write can ring a bell")
-        self.bells.append(Bell(topic, key))
