@@ -9,12 +9,11 @@ from typing import Any
 import orjson
 
 from graphstead import tracing
+from graphstead.derive.catalogue import entries
 from graphstead.graphs import Project
 from graphstead.settings import Settings
 
 __all__ = ["abilities"]
-
-METHODS = ("get", "post", "put", "patch", "delete")
 
 
 def abilities(settings: Settings, project: Project, document: Mapping[str, Any]) -> dict[str, Any]:
@@ -39,8 +38,6 @@ def abilities(settings: Settings, project: Project, document: Mapping[str, Any])
 def _served(document: Mapping[str, Any]) -> set[str]:
     """Return the tags whose operations are all served by this version."""
     support: dict[str, set[str]] = {}
-    for item in document["paths"].values():
-        for operation in (item[method] for method in METHODS if method in item):
-            found = operation.get("x-graphstead-support", "full")
-            support.setdefault(operation["tags"][0], set()).add(found)
+    for entry in entries(document):
+        support.setdefault(entry.tag, set()).add(entry.support)
     return {tag for tag, found in support.items() if "planned" not in found}

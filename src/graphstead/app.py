@@ -20,7 +20,7 @@ from graphstead.authentication import Guard, guard_of
 from graphstead.ciphers import Ciphers, ciphers_of, entering
 from graphstead.contract.app import CustomApp, build_app
 from graphstead.contract.compile import compile_contract
-from graphstead.contract.load import packaged
+from graphstead.contract.load import Document, packaged
 from graphstead.contract.middleware import CorsPolicy
 from graphstead.contract.reference import ContractReference
 from graphstead.contract.resolve import HandlerResolver
@@ -85,7 +85,7 @@ def create_app(settings: Settings, project: Project, *, run_worker: bool) -> Ser
         graphs,
         ciphers,
         run_worker=run_worker,
-        reference=ContractReference(document),
+        document=document,
         admits=cors.admits,
     )
     drain = asyncio.Event()
@@ -147,7 +147,7 @@ def _engine(
     ciphers: Ciphers,
     *,
     run_worker: bool,
-    reference: ContractReference | None = None,
+    document: Document | None = None,
     admits: Callable[[str], bool] = ANY_PAGE,
 ) -> tuple[Engine, Guard]:
     # After the graphs: a project may have set up a tracer of its own.
@@ -172,12 +172,12 @@ def _engine(
         store=project.store,
         webhooks=project.webhooks.filled(os.environ),
         access=guard.access,
-        reference=reference,
+        reference=ContractReference(document) if document else None,
         admits=admits,
         disabled=project.http.disabled,
         interfaces=Interfaces(project.root, project.ui),
         figures_dir=settings.data_dir / "figures",
-        capabilities=abilities(settings, project, packaged()),
+        capabilities=abilities(settings, project, document) if document else {},
         serde=project.serde,
         customs=customs,
     )

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import click
 
 from graphstead.contract.load import packaged
+from graphstead.derive.catalogue import entries
 
 __all__ = ["command"]
 
-METHODS = ("get", "post", "put", "patch", "delete")
 COLUMNS = ("method", "path", "operation", "support")
 
 
@@ -35,8 +35,5 @@ def command(as_json: bool) -> None:
 
 
 def _rows() -> Iterator[tuple[str, str, str, str]]:
-    for path, item in packaged()["paths"].items():
-        for method in METHODS:
-            if operation := item.get(method):
-                support = operation.get("x-graphstead-support", "full")
-                yield method.upper(), path, operation["operationId"], support
+    for entry in entries(packaged()):
+        yield entry.method.upper(), entry.path, entry.operation_id, entry.support

@@ -6,15 +6,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from graphstead.contract.load import follow
+from graphstead.contract.load import resolved
 from graphstead.contract.narrowing import Direction, Schemas
+from graphstead.contract.specification import METHODS
 
 __all__ = ["Change", "changes"]
 
 Node: TypeAlias = Mapping[str, Any]
 Side: TypeAlias = Literal["sent", "answered"]
 
-METHODS = ("get", "post", "put", "patch", "delete")
 BREAKS: Mapping[Side, frozenset[Direction]] = {
     "sent": frozenset({"narrower", "other"}),
     "answered": frozenset({"wider", "other"}),
@@ -107,11 +107,11 @@ class _Comparison:
         if old is None and new is None:
             return
         if new is None or old is None:
-            required = new is not None and bool(_get(self.new, new).get("required"))
+            required = new is not None and bool(resolved(self.new, new).get("required"))
             text = "is no longer read" if new is None else "is new"
             yield self._change("body", text, new is None or required)
             return
-        before, after = _get(self.old, old), _get(self.new, new)
+        before, after = resolved(self.old, old), resolved(self.new, new)
         if bool(before.get("required")) != bool(after.get("required")):
             now = bool(after.get("required"))
             yield self._change("body", "is required now" if now else "is optional now", now)
@@ -125,7 +125,7 @@ class _Comparison:
         for status in new.keys() - old.keys():
             yield self._change(status, "is a new answer", status < "400")
         for status in old.keys() & new.keys():
-            before, after = _get(self.old, old[status]), _get(self.new, new[status])
+            before, after = resolved(self.old, old[status]), resolved(self.new, new[status])
             yield from self._headers(status, before.get("headers", {}), after.get("headers", {}))
             contents = before.get("content", {}), after.get("content", {})
             yield from self._schemas("answered", status, *contents)
@@ -156,9 +156,5 @@ def _content(parameter: Node) -> Node:
 
 def _parameters(document: Node, item: Node, operation: Node) -> dict[str, Node]:
     given = [*item.get("parameters", ()), *operation.get("parameters", ())]
-    found = [_get(document, one) for one in given]
+    found = [resolved(document, one) for one in given]
     return {f"{one['in']} {one['name']}": one for one in found}
-
-
-def _get(document: Node, node: Node) -> Node:
-    return follow(document, node["$ref"]) if "$ref" in node else node

@@ -18,7 +18,16 @@ import yaml
 
 from graphstead.problems import StartupError
 
-__all__ = ["BUNDLE_NAME", "Document", "bundle", "packaged", "read_text", "read_yaml", "render"]
+__all__ = [
+    "BUNDLE_NAME",
+    "Document",
+    "bundle",
+    "packaged",
+    "read_text",
+    "read_yaml",
+    "render",
+    "resolved",
+]
 
 Document: TypeAlias = dict[str, Any]
 
@@ -242,6 +251,15 @@ def follow(document: Mapping[str, Any], reference: str) -> Any:
         else:
             _nowhere(reference)
     return node
+
+
+def resolved(document: Mapping[str, Any], node: Any) -> Any:
+    """Put what a node refers to in its place; members beside the reference win."""
+    if not isinstance(node, Mapping) or "$ref" not in node:
+        return node
+    target = resolved(document, follow(document, node["$ref"]))
+    beside = {key: value for key, value in node.items() if key != "$ref"}
+    return {**target, **beside} if isinstance(target, Mapping) else target
 
 
 def _nowhere(reference: str) -> Any:

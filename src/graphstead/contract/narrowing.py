@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-from graphstead.contract.load import follow
+from graphstead.contract.load import resolved
 
 __all__ = ["Direction", "SchemaChange", "Schemas"]
 
@@ -120,14 +120,9 @@ def _reference(node: Any) -> str:
 
 
 def _resolved(document: Node, node: Any) -> Any:
-    """Put a reference's target in its place; True is the schema that admits everything."""
-    if node is True:
-        return {}
-    if not isinstance(node, Mapping) or "$ref" not in node:
-        return node
-    target = _resolved(document, follow(document, node["$ref"]))
-    beside = {key: value for key, value in node.items() if key != "$ref"}
-    return {**target, **beside} if isinstance(target, Mapping) else target
+    """Return the schema itself; True is the one that admits everything."""
+    found = resolved(document, node)
+    return {} if found is True else found
 
 
 def _types(old: Node, new: Node, where: str) -> Iterator[SchemaChange]:

@@ -7,11 +7,11 @@ the first question.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
-from graphstead.contract.load import follow
+from graphstead.contract.load import follow, references
 from graphstead.contract.members import compile_members
 from graphstead.contract.schemas import schemas_for
 from graphstead.contract.specification import Place, PlacedOperation, placed_operations
@@ -96,8 +96,10 @@ class ContractReference:
         return found or next(named, None)
 
     def _with_schemas(self, shown: dict[str, Any]) -> dict[str, Any]:
-        names = sorted(set(_references(shown)))
-        schemas = {name: follow(self._document, COMPONENT + name) for name in names}
+        found = {place for _, place in references(shown) if place.startswith(COMPONENT)}
+        schemas = {
+            place.removeprefix(COMPONENT): follow(self._document, place) for place in sorted(found)
+        }
         return {**shown, "schemas": schemas}
 
 
@@ -164,15 +166,3 @@ def _body_schema(placed: PlacedOperation) -> Place | None:
         if media_type == JSON and "schema" in media.value:
             return media.schema()
     return None
-
-
-def _references(node: Any) -> Iterator[str]:
-    if isinstance(node, dict):
-        target = node.get("$ref")
-        if isinstance(target, str) and target.startswith(COMPONENT):
-            yield target.removeprefix(COMPONENT)
-        for value in node.values():
-            yield from _references(value)
-    elif isinstance(node, list):
-        for item in node:
-            yield from _references(item)

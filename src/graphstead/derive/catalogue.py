@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["METHODS", "Entry", "catalogue", "slug"]
+__all__ = ["Entry", "catalogue", "entries", "slug"]
 
 METHODS = ("get", "post", "put", "patch", "delete")
 
@@ -30,6 +30,11 @@ class Entry:
     def tag(self) -> str:
         """Return the first tag, which also names the handler's module."""
         return str(self.operation["tags"][0])
+
+    @property
+    def support(self) -> str:
+        """Return `full`, or `planned` where this version answers 501."""
+        return str(self.operation.get("x-graphstead-support", "full"))
 
     @property
     def title(self) -> str:
@@ -57,18 +62,18 @@ class Entry:
         return f"{self.method.upper()} {self.path}"
 
 
-def catalogue(document: Mapping[str, Any]) -> tuple[Entry, ...]:
-    """Return every operation, in the order of the document's tags, then of its paths."""
-    entries = tuple(_entries(document))
-    order = [slug(tag["name"]) for tag in document["tags"]]
-    return tuple(sorted(entries, key=lambda entry: order.index(entry.folder)))
-
-
-def _entries(document: Mapping[str, Any]) -> Iterator[Entry]:
+def entries(document: Mapping[str, Any]) -> Iterator[Entry]:
+    """Yield every operation, in the order of the document's paths."""
     for path, item in document["paths"].items():
         for method in METHODS:
             if operation := item.get(method):
                 yield Entry(method, path, operation, item)
+
+
+def catalogue(document: Mapping[str, Any]) -> tuple[Entry, ...]:
+    """Return every operation, in the order of the document's tags, then of its paths."""
+    order = [slug(tag["name"]) for tag in document["tags"]]
+    return tuple(sorted(entries(document), key=lambda entry: order.index(entry.folder)))
 
 
 def slug(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import yaml
@@ -72,19 +72,25 @@ def _item(entry: Entry) -> Document:
 
 def _reached(document: Mapping[str, Any], item: Document) -> dict[str, Document]:
     """Return the components that the item reaches, in the order of the document."""
-    found: dict[str, Document] = {}
-    waiting = [item]
-    while waiting:
-        for _, reference in references(waiting.pop()):
-            if reference not in found:
-                found[reference] = _without_links(follow(document, reference))
-                waiting.append(found[reference])
+    found = _closure(document, item)
     return {
         kind: {
             name: found[place] for name in members if (place := f"{PREFIX}{kind}/{name}") in found
         }
         for kind, members in document["components"].items()
     }
+
+
+def _closure(document: Mapping[str, Any], start: Any) -> dict[str, Document]:
+    """Return everything that is referred to from here, by reference."""
+    found: dict[str, Document] = {}
+    waiting = [start]
+    while waiting:
+        for _, reference in references(waiting.pop()):
+            if reference not in found:
+                found[reference] = _without_links(follow(document, reference))
+                waiting.append(found[reference])
+    return found
 
 
 def _without_links(node: Any) -> Any:
@@ -104,23 +110,11 @@ def dereferenced(document: Mapping[str, Any], schema: Any) -> Document:
 
     Components move below ``$defs``: schemas that contain themselves stay finite that way.
     """
-    names = tuple(_names(document, schema))
-    local = {name: _local(document["components"]["schemas"][name]) for name in names}
+    reached = _reached(document, schema).get("schemas", {})
+    local = {name: _local(one) for name, one in reached.items()}
     body = _local(schema)
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
     return {**head, **body, **({"$defs": local} if local else {})}
-
-
-def _names(document: Mapping[str, Any], schema: Any) -> Iterator[str]:
-    seen: set[str] = set()
-    waiting = [schema]
-    while waiting:
-        for _, reference in references(waiting.pop()):
-            name = reference.rpartition("/")[2]
-            if name not in seen:
-                seen.add(name)
-                waiting.append(follow(document, reference))
-    yield from (name for name in document["components"]["schemas"] if name in seen)
 
 
 def _local(node: Any) -> Any:

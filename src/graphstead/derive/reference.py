@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from graphstead.contract.load import follow
+from graphstead.contract.load import resolved
 from graphstead.derive.catalogue import Entry, catalogue
 from graphstead.derive.fragment import as_yaml, fragment
 from graphstead.derive.samples import Sample
@@ -72,7 +72,7 @@ def text_of(
 
 
 def _support(entry: Entry) -> str:
-    support = entry.operation.get("x-graphstead-support", "full")
+    support = entry.support
     return "" if support == "full" else f" · {support}: answers 501 in this version"
 
 
@@ -249,14 +249,6 @@ def index_page(entries: Sequence[Entry]) -> str:
             lines += [f"## {entry.tag}", "", "| call | page |", "|---|---|"]
         lines.append(cells(f"`{entry.call}`", f"[{entry.title}]({entry.folder}/{entry.name}.md)"))
     return "\n".join(lines) + "\n"
-
-
-def resolved(document: Mapping[str, Any], node: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Put what a node refers to in its place; members beside the reference win."""
-    if "$ref" not in node:
-        return node
-    beside = {key: value for key, value in node.items() if key != "$ref"}
-    return {**resolved(document, follow(document, node["$ref"])), **beside}
 
 
 def type_of(schema: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from graphstead.contract.load import render
+from graphstead.contract.load import render, resolved
 from graphstead.derive.catalogue import Entry
 from graphstead.derive.fragment import as_yaml, dereferenced, fragment
 from graphstead.derive.reference import (
@@ -20,7 +20,6 @@ from graphstead.derive.reference import (
     cells,
     errors_table,
     flat,
-    resolved,
     responses,
 )
 from graphstead.derive.samples import Sample

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from graphstead.derive.catalogue import METHODS
+from graphstead.derive.catalogue import entries
 from graphstead.figures import FAMILIES
 from graphstead.settings import Setting, settings_table
 
@@ -29,17 +29,9 @@ def support_table(document: Mapping[str, Any]) -> str:
 
 def _by_tag(document: Mapping[str, Any]) -> dict[str, list[tuple[str, str]]]:
     found: dict[str, list[tuple[str, str]]] = defaultdict(list)
-    for tag, name, support in _operations(document):
-        found[tag].append((name, support))
+    for entry in entries(document):
+        found[entry.tag].append((entry.call, entry.support))
     return found
-
-
-def _operations(document: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    for path, item in document["paths"].items():
-        for method in METHODS:
-            if operation := item.get(method):
-                support = operation.get("x-graphstead-support", "full")
-                yield operation["tags"][0], f"{method.upper()} {path}", support
 
 
 def metrics_table() -> str:
