@@ -29,22 +29,6 @@ async def post_mcp_no_slash(
     return _answer(await engine.mcp.hear(said, asked, disconnected))
 
 
-async def post_mcp(
-    *,
-    body: Any,
-    mcp_protocol_version: str | None,
-    mcp_method: str | None,
-    mcp_name: str | None,
-    mcp_session_id: str | None,
-    engine: Engine,
-    asked: Asked,
-    disconnected: Disconnected,
-) -> HeardAnswer:
-    """The same at the path with a slash."""
-    said = Said(body, mcp_protocol_version, mcp_method, mcp_name, mcp_session_id)
-    return _answer(await engine.mcp.hear(said, asked, disconnected))
-
-
 def _answer(heard: Heard) -> HeardAnswer:
     if heard.frames is not None:
         return EventStream(heard.frames, heard.headers)
@@ -60,16 +44,10 @@ async def get_mcp_no_slash(*, engine: Engine) -> None:
     engine.mcp.no_stream()
 
 
-async def get_mcp(*, engine: Engine) -> None:
-    """Open no stream at the path with a slash."""
-    engine.mcp.no_stream()
-
-
 async def delete_mcp_no_slash(*, mcp_session_id: str | None, engine: Engine) -> None:
     """End a session."""
     engine.mcp.end(mcp_session_id)
 
 
-async def delete_mcp(*, mcp_session_id: str | None, engine: Engine) -> None:
-    """End a session at the path with a slash."""
-    engine.mcp.end(mcp_session_id)
+# The path with a slash is the same to every client.
+post_mcp, get_mcp, delete_mcp = post_mcp_no_slash, get_mcp_no_slash, delete_mcp_no_slash

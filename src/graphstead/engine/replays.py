@@ -28,7 +28,7 @@ class Once:
     def __init__(self, scope: str, key: str | None, body: Any, clock: Clock) -> None:
         self._scope = scope
         self._key = key
-        self._fingerprint = _fingerprint(body) if key else ""
+        self._fingerprint = fingerprint(body) if key else ""
         self._clock = clock
         self.replayed = False
 
@@ -84,5 +84,6 @@ def _as_it_is(body: Json) -> Json:
     return body
 
 
-def _fingerprint(body: Any) -> str:
+def fingerprint(body: Any) -> str:
+    """Return what equal bodies share, whatever the order of their members."""
     return hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).hexdigest()

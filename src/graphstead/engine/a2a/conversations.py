@@ -6,13 +6,9 @@ other content on the same context it is refused, for it would take the place of 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
-
-import orjson
 
 from graphstead.engine.a2a.faults import UNSUPPORTED, Fault, invalid
 from graphstead.engine.a2a.messages import CONTINUES, Sent, chat_of
@@ -20,6 +16,7 @@ from graphstead.engine.a2a.tasks import Task, Tasks, task_id_of
 from graphstead.engine.a2a.updates import STREAM_MODES
 from graphstead.engine.callers import Asked
 from graphstead.engine.clock import Clock
+from graphstead.engine.replays import fingerprint
 from graphstead.engine.runs import Runs, Terms
 from graphstead.engine.transitions import FINAL
 from graphstead.storage.base import Tx
@@ -59,7 +56,7 @@ class Conversations:
         key = sent.message_id
         if sent.context_id is None:
             # Ids are unique among the messages of a context alone; this one has none yet.
-            key = f"{key} {_fingerprint(body)}"
+            key = f"{key} {fingerprint(body)[:32]}"
         holds = partial(_is_new, sent.context_id, sent.message_id)
         terms = Terms(f"a2a {assistant_id} {sent.context_id or ''}", key, holds)
         return await self._start(body, terms, sent.context_id or self._clock.new_id(), asked)
@@ -90,10 +87,6 @@ def _body(assistant_id: str, sent: Sent) -> Json:
         "stream_mode": list(STREAM_MODES),
         "stream_resumable": True,
     }
-
-
-def _fingerprint(body: Any) -> str:
-    return hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]
 
 
 def _is_new(context_id: str | None, message_id: str, tx: Tx) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from graphstead.problems import AssistantNotFound, NotFound, Problem
+from graphstead.rpc_codes import INTERNAL_ERROR as INTERNAL_ERROR
+from graphstead.rpc_codes import INVALID_PARAMS as INVALID_PARAMS
+from graphstead.rpc_codes import METHOD_NOT_FOUND as METHOD_NOT_FOUND
 
 __all__ = ["Fault", "fault_of"]
 
-METHOD_NOT_FOUND = -32601
-INVALID_PARAMS = -32602
-INTERNAL = -32603
 TASK_NOT_FOUND = -32001
 NOT_CANCELABLE = -32002
 NO_PUSH = -32003
@@ -55,7 +55,7 @@ def fault_of(problem: Problem) -> Fault:
         return Fault(TASK_NOT_FOUND, problem.detail)
     if problem.status < 500:
         return invalid(problem.detail)
-    return Fault(INTERNAL, problem.detail)
+    return Fault(INTERNAL_ERROR, problem.detail)
 
 
 def is_for_http(problem: Problem) -> bool:

@@ -7,13 +7,13 @@ from typing import Any, TypeAlias
 import orjson
 
 from graphstead.problems import RpcFault, RpcUnknownMethod
+from graphstead.rpc_codes import INTERNAL_ERROR as INTERNAL_ERROR
+from graphstead.rpc_codes import INVALID_PARAMS as INVALID_PARAMS
+from graphstead.rpc_codes import INVALID_REQUEST as INVALID_REQUEST
+from graphstead.rpc_codes import METHOD_NOT_FOUND as METHOD_NOT_FOUND
 from graphstead.storage.rows import Json
 from graphstead.streaming.sse import message_frame
 
-INVALID_REQUEST = -32600
-METHOD_NOT_FOUND = -32601
-INVALID_PARAMS = -32602
-INTERNAL_ERROR = -32603
 RESOURCE_NOT_FOUND = -32002
 HEADER_MISMATCH = -32020
 UNSUPPORTED_PROTOCOL_VERSION = -32022
