@@ -83,7 +83,6 @@ class Execution:
         self._interrupts: dict[str, Any] = {}
         self._stop_reason: str | None = None
         self._task: asyncio.Task[None] | None = None
-        self._log = log
 
     def start(self, done: Callable[[Execution], None]) -> None:
         """Run as a task of its own and report when it is over."""
@@ -132,17 +131,17 @@ class Execution:
             await self._run_to_the_end()
         except StaleRun:
             tracing.mark(graphstead__status="taken over")
-            self._log.warning("run taken over", gen=self.run_row.gen)
+            log.warning("run taken over", gen=self.run_row.gen)
         except asyncio.CancelledError:
             tracing.mark(graphstead__status="given back")
             await asyncio.shield(self._give_back())
         except SealingFailed as fault:
             # Not even that it failed can be stored: the run waits, however often it was tried.
-            self._log.error("run cannot be encrypted and waits", reason=str(fault))
+            log.error("run cannot be encrypted and waits", reason=str(fault))
             await asyncio.sleep(RELEASE_AGAIN_S)
             await self._give_back()
         except Exception:  # the worker's edge: one run must never take the others down
-            self._log.exception("run could not be finished")
+            log.exception("run could not be finished")
             await self._release()
 
     async def _release(self) -> None:
@@ -153,7 +152,7 @@ class Execution:
                 await self._storage.write(lambda tx: transitions.recover(tx, [run], clock, tries))
                 return
             except Exception:  # the worker's edge: a database that is away comes back
-                self._log.warning("run could not be released", exc_info=True)
+                log.warning("run could not be released", exc_info=True)
                 await asyncio.sleep(RELEASE_AGAIN_S)
 
     async def _run_to_the_end(self) -> None:
@@ -166,7 +165,7 @@ class Execution:
         rest = await self._events.take_rest()
         run, clock = self.run_row, self._clock
         await self._storage.write(lambda tx: transitions.finish(tx, run, outcome, rest, clock))
-        self._log.info("run ended", status=outcome.status)
+        log.info("run ended", status=outcome.status)
         tracing.mark(graphstead__status=outcome.status)
         _count_end(self._graph_id, outcome.status, time.perf_counter() - self._began_s)
 
@@ -205,7 +204,7 @@ class Execution:
 
     async def _failed(self, failure: Exception) -> Verdict:
         error: Json = dict(wire.error_body(failure))
-        self._log.warning("run failed", error=error["error"], exc_info=failure)
+        log.warning("run failed", error=error["error"], exc_info=failure)
         tracing.record(failure)
         await self._events.put("error", orjson.dumps(error))
         return Verdict("error", error)
@@ -354,7 +353,7 @@ class Execution:
         except StaleRun:
             raise
         except Exception:  # the worker's edge: a graph that cannot be opened still ends its run
-            self._log.warning("the state after the run could not be read", exc_info=True)
+            log.warning("the state after the run could not be read", exc_info=True)
             return None
 
 

@@ -39,16 +39,11 @@ class Made:
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
-    """What else a new run is bound to, where a protocol has rules of its own.
-
-    `key` makes it once within `place`. `holds` raises, in the transaction that has stored a new
-    run, where the run must not be.
-    """
+class OwnKey:
+    """A key of a protocol's own, which makes a run once within a place."""
 
     place: str
     key: str
-    holds: Callable[[Tx], None]
 
 
 class Runs:
@@ -79,29 +74,28 @@ class Runs:
         asked: Asked,
         *,
         thread_id: str | None = None,
-        terms: Terms | None = None,
+        own_key: OwnKey | None = None,
         thread_ttl: Json | None = None,
         also: Callable[[Tx, RunRow], None] | None = None,
     ) -> Made:
         """Store a pending run, durable when this returns.
 
-        `thread_ttl` is for a thread that is made for it, instead of the project's; `also` writes
-        something more in the same transaction.
+        `own_key` stands in for the request's; `thread_ttl` is for a thread that is made for it,
+        instead of the project's; `also` has a look or writes more in the same transaction, once the
+        run is in it, and may raise.
 
         Raises GraphNotFound, AssistantNotFound, ThreadNotFound, ThreadBusy, BadRequest, Conflict,
-        and what `terms` raise.
+        and what `also` raises.
         """
         draft, clock = await self._draft(body, thread_id, asked, thread_ttl), self._clock
 
         def work(tx: Tx) -> list[RunRow]:
             run = transitions.create(tx, draft, clock)
-            if terms is not None:
-                terms.holds(tx)
             if also is not None:
                 also(tx, run)
             return [run]
 
-        return await self._make(body, asked, thread_id or "", work, terms)
+        return await self._make(body, asked, thread_id or "", work, own_key)
 
     async def create_batch(self, bodies: Bodies, asked: Asked) -> Made:
         """Store stateless runs in one transaction, in the order of the array, all or none."""
@@ -125,11 +119,11 @@ class Runs:
         asked: Asked,
         place: str,
         work: Callable[[Tx], list[RunRow]],
-        terms: Terms | None = None,
+        own_key: OwnKey | None = None,
     ) -> Made:
         key = asked.idempotency_key
-        if terms is not None:
-            place, key = terms.place, terms.key
+        if own_key is not None:
+            place, key = own_key.place, own_key.key
         once = Once(f"runs {place} {asked.caller.identity}", key, body, self._clock)
         runs = await self._storage.write(lambda tx: once.act(tx, work, _encode, _decode))
         return Made(runs, once.headers)

@@ -6,7 +6,7 @@ other content on the same context it is refused, for it would take the place of 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -17,10 +17,10 @@ from graphstead.engine.a2a.updates import STREAM_MODES
 from graphstead.engine.callers import Asked
 from graphstead.engine.clock import Clock
 from graphstead.engine.replays import fingerprint
-from graphstead.engine.runs import Runs, Terms
+from graphstead.engine.runs import OwnKey, Runs
 from graphstead.engine.transitions import FINAL
 from graphstead.storage.base import Tx
-from graphstead.storage.rows import Json
+from graphstead.storage.rows import Json, RunRow
 
 __all__ = ["Conversations", "Started"]
 
@@ -57,9 +57,10 @@ class Conversations:
         if sent.context_id is None:
             # Ids are unique among the messages of a context alone; this one has none yet.
             key = f"{key} {fingerprint(body)[:32]}"
-        holds = partial(_is_new, sent.context_id, sent.message_id)
-        terms = Terms(f"a2a {assistant_id} {sent.context_id or ''}", key, holds)
-        return await self._start(body, terms, sent.context_id or self._clock.new_id(), asked)
+        own_key = OwnKey(f"a2a {assistant_id} {sent.context_id or ''}", key)
+        is_new = partial(_is_new, sent.context_id, sent.message_id)
+        thread_id = sent.context_id or self._clock.new_id()
+        return await self._start(body, own_key, is_new, thread_id, asked)
 
     async def resume(self, task: Task, sent: Sent, asked: Asked) -> Started:
         """Go on with a task that asks. Raises Fault where it asks for nothing."""
@@ -70,11 +71,20 @@ class Conversations:
         body = _body(assistant_id, sent)
         body["command"] = {"resume": sent.resume_value()}
         body["metadata"] = {**sent.metadata, CONTINUES: task.begun.run_id}
-        terms = Terms(f"a2a {assistant_id} {thread_id}", sent.message_id, partial(_asks, task))
-        return await self._start(body, terms, thread_id, asked)
+        own_key = OwnKey(f"a2a {assistant_id} {thread_id}", sent.message_id)
+        return await self._start(body, own_key, partial(_asks, task), thread_id, asked)
 
-    async def _start(self, body: Json, terms: Terms, thread_id: str, asked: Asked) -> Started:
-        made = await self._runs.create(body, asked, thread_id=thread_id, terms=terms)
+    async def _start(
+        self,
+        body: Json,
+        own_key: OwnKey,
+        holds: Callable[[Tx, RunRow], None],
+        thread_id: str,
+        asked: Asked,
+    ) -> Started:
+        made = await self._runs.create(
+            body, asked, thread_id=thread_id, own_key=own_key, also=holds
+        )
         run = made.run
         task = await self._tasks.find(task_id_of(run), run.assistant_id, asked)
         return Started(task, fresh=not made.headers)
@@ -89,7 +99,7 @@ def _body(assistant_id: str, sent: Sent) -> Json:
     }
 
 
-def _is_new(context_id: str | None, message_id: str, tx: Tx) -> None:
+def _is_new(context_id: str | None, message_id: str, tx: Tx, run: RunRow) -> None:
     """Refuse a message whose id is taken on its context."""
     thread = tx.threads.get(context_id) if context_id else None
     if thread is not None and message_id in {one.get("id") for one in chat_of(thread.values)}:
@@ -99,7 +109,7 @@ def _is_new(context_id: str | None, message_id: str, tx: Tx) -> None:
         )
 
 
-def _asks(task: Task, tx: Tx) -> None:
+def _asks(task: Task, tx: Tx, run: RunRow) -> None:
     """Refuse an answer to a task that has not asked; the answer's own run is already there."""
     runs = tx.runs.list(task.begun.thread_id, None, limit=2, offset=0)
     before = runs[1] if len(runs) > 1 else None
