@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from graphstead.contract.answers import Reply
+from graphstead.contract.assistant_pages import AssistantPages
+from graphstead.contract.docs import StaticFile
 from graphstead.engine import Engine
 from graphstead.engine.callers import Asked
 
@@ -79,6 +81,20 @@ async def get_assistant_schemas_assistants__assistant_id__schemas_get(
 ) -> dict[str, Any]:
     """Get the schemas of an assistant's graph."""
     return await engine.assistants.schemas(assistant_id, asked)
+
+
+async def get_assistant_contract_assistants__assistant_id__openapi_json_get(
+    *, assistant_id: str, engine: Engine, asked: Asked, pages: AssistantPages
+) -> StaticFile:
+    """Get the contract of one assistant."""
+    return await pages.contract(await engine.assistants.portrait(assistant_id, asked))
+
+
+async def get_assistant_skill_assistants__assistant_id__skill_zip_get(
+    *, assistant_id: str, engine: Engine, asked: Asked, pages: AssistantPages
+) -> StaticFile:
+    """Get the skill bundle of one assistant."""
+    return await pages.skill(await engine.assistants.portrait(assistant_id, asked))
 
 
 async def get_assistant_subgraphs_assistants__assistant_id__subgraphs_get(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import sqlite3
 from collections.abc import Sequence
@@ -14,11 +15,17 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+import redis
+
+from graphstead.storage.base import Storage
+from graphstead.storage.postgres import open_postgres
+from graphstead.storage.sqlite import open_sqlite
 
 SERVER = os.environ.get("GRAPHSTEAD_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/postgres")
 
 
-# Names the database that every test server uses: sqlite, or postgres.
+REDIS = os.environ.get("GRAPHSTEAD_TEST_REDIS", "redis://127.0.0.1:6379/0")
+# Names the database that every test server uses: sqlite, postgres, or postgres+redis.
 KIND = os.environ.get("GRAPHSTEAD_TEST_DATABASE", "sqlite")
 
 _places: dict[Path, PostgresPlace] = {}
@@ -37,6 +44,7 @@ class PostgresPlace:
         mark = "&" if "?" in SERVER else "?"
         path = quote(f"-csearch_path={self.schema}")
         self.uri = f"{SERVER}{mark}options={path}&application_name={self.schema}"
+        self.redis_prefix = f"{self.schema}:"
 
     def connect(self) -> psycopg.Connection[Any]:
         return _connect(self.uri)
@@ -63,7 +71,24 @@ def _new_schema() -> str:
     return schema
 
 
+def check_redis() -> None:
+    """Fail where no Redis answers."""
+    try:
+        with redis.Redis.from_url(REDIS, socket_connect_timeout=5) as client:
+            client.ping()
+    except redis.RedisError as fault:
+        pytest.fail(
+            f"No Redis answers at {REDIS}, and its tests are not skipped: start one"
+            f" (scripts/redis), or name another in GRAPHSTEAD_TEST_REDIS ({fault})",
+            pytrace=False,
+        )
+
+
 def _drop_all() -> None:
+    with contextlib.suppress(redis.RedisError), redis.Redis.from_url(REDIS) as client:
+        for schema in _made:
+            if keys := list(client.scan_iter(f"{schema}:*", 1000)):
+                client.unlink(*keys)
     with psycopg.connect(SERVER, autocommit=True) as connection:
         for schema in _made:
             connection.execute(f"drop schema if exists {schema} cascade")
@@ -74,13 +99,24 @@ def database_of(data_dir: Path) -> dict[str, str]:
     if KIND == "sqlite":
         return {}
     # Few connections: a session of tests has many servers at a time.
-    uri = place_of(data_dir).uri
-    return {"GRAPHSTEAD_DATABASE_URI": uri, "GRAPHSTEAD_DATABASE_CONNECTIONS": "7"}
+    place = place_of(data_dir)
+    found = {"GRAPHSTEAD_DATABASE_URI": place.uri, "GRAPHSTEAD_DATABASE_CONNECTIONS": "7"}
+    if KIND == "postgres+redis":
+        check_redis()
+        found |= {"REDIS_URI": REDIS, "REDIS_KEY_PREFIX": place.redis_prefix}
+    return found
+
+
+def opened(data_dir: Path) -> Storage:
+    """Open the database that stands for a data folder, as another process would."""
+    if KIND == "sqlite":
+        return open_sqlite(data_dir / "graphstead.sqlite3")
+    return open_postgres(place_of(data_dir).uri, writers=1, readers=1)
 
 
 def rows_of(data_dir: Path, sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
     """Return what a query finds in the database that stands for a data folder."""
-    if KIND == "postgres":
+    if KIND != "sqlite":
         with place_of(data_dir).connect() as connection:
             return connection.execute(sql.replace("?", "%s"), values).fetchall()
     uri = f"file:{data_dir / 'graphstead.sqlite3'}?mode=ro"

@@ -9,6 +9,8 @@ from typing import Any
 from langgraph_sdk.client import LangGraphClient
 from langgraph_sdk.schema import StreamPart
 
+# What nothing is called; the same in each process, as names of tests may hold it.
+NOBODY = "5f0c0e0a-6d3b-4d8e-9c55-0a6f7f2b9c11"
 FINAL = frozenset({"success", "error", "timeout", "interrupted"})
 
 
@@ -38,7 +40,7 @@ def seq_of(event_id: str | None) -> int:
     return int(event_id.rpartition("-")[2])
 
 
-async def until(check: Callable[[], Awaitable[Any]], timeout_s: float = 20) -> Any:
+async def until(check: Callable[[], Awaitable[Any]], timeout_s: float = 60) -> Any:
     """Ask again and again until the answer is true; return it."""
     deadline = asyncio.get_running_loop().time() + timeout_s
     while not (answer := await check()):
@@ -47,7 +49,7 @@ async def until(check: Callable[[], Awaitable[Any]], timeout_s: float = 20) -> A
     return answer
 
 
-async def ended(client: LangGraphClient, run: Any, timeout_s: float = 20) -> str:
+async def ended(client: LangGraphClient, run: Any, timeout_s: float = 60) -> str:
     """Wait until a run on a thread has ended; return its status."""
 
     async def status() -> str | None:

@@ -42,9 +42,9 @@ def on_loopback(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
 
 
 @contextmanager
-def receiving() -> Iterator[Receiver]:
+def receiving(given: Receiver | None = None) -> Iterator[Receiver]:
     """Serve on a free port of the loopback."""
-    receiver = Receiver()
+    receiver = given or Receiver()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -62,4 +62,23 @@ def receiving() -> Iterator[Receiver]:
             """Say nothing."""
 
     with on_loopback(Handler) as receiver.url:
+        yield receiver
+
+
+@dataclass
+class HoldingReceiver(Receiver):
+    """Keeps every caller waiting for its answer until `open` is set."""
+
+    open: threading.Event = field(default_factory=threading.Event)
+
+    def next_answer(self) -> tuple[int, str]:
+        self.open.wait(60)
+        return super().next_answer()
+
+
+@contextmanager
+def holding() -> Iterator[HoldingReceiver]:
+    """Serve on a free port; calls are remembered at once and answered late."""
+    receiver = HoldingReceiver()
+    with receiving(receiver):
         yield receiver

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
-
 from graphstead import tracing
 from graphstead.derive.catalogue import entries
+from graphstead.derive.skills import contract_hash
 from graphstead.graphs import Project
 from graphstead.settings import Settings
 
@@ -20,7 +18,7 @@ def abilities(settings: Settings, project: Project, document: Mapping[str, Any])
     """Return each part with what it is, or whether it is there."""
     served = _served(document)
     return {
-        "contract": hashlib.sha256(orjson.dumps(document)).hexdigest()[:32],
+        "contract": contract_hash(document),
         "backend": (settings.database_uri or "sqlite").partition(":")[0],
         "store_index": project.store.index is not None,
         "webhooks": True,

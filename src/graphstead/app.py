@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from typing import Any
 
@@ -16,41 +16,47 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from graphstead import tracing
 from graphstead.abilities import abilities
-from graphstead.authentication import Guard, guard_of
-from graphstead.ciphers import Ciphers, ciphers_of, entering
+from graphstead.authentication import Guard, entering, guard_of
+from graphstead.ciphers import Ciphers, ciphers_of, open_sealed
 from graphstead.contract.app import CustomApp, build_app
 from graphstead.contract.compile import compile_contract
 from graphstead.contract.load import Document, packaged
 from graphstead.contract.middleware import CorsPolicy
 from graphstead.contract.reference import ContractReference
 from graphstead.contract.resolve import HandlerResolver
-from graphstead.databases import open_clear
+from graphstead.contract.switches import ALL_BUT_SYSTEM, switched_off
 from graphstead.engine import Engine
-from graphstead.engine.clock import wire_time
 from graphstead.graphs import GraphSet, Project, load_graphs
 from graphstead.graphs.custom_app import load_custom_app
 from graphstead.graphs.customs import Customs, open_customs
 from graphstead.graphs.headers import header_rule
 from graphstead.graphs.ui import Interfaces
 from graphstead.http_rules import cors_policy, mount_prefix
+from graphstead.listening import Drain, closing
 from graphstead.logs import get_logger
-from graphstead.problems import ServerError, StartupError, Unprocessable
+from graphstead.problems import Problem, ServerError, StartupError, Unavailable, Unprocessable
 from graphstead.request_log import RequestLog
 from graphstead.settings import Settings
-from graphstead.storage.base import Storage
-from graphstead.storage.errors import SealingFailed, SealingRefused, StorageError
-from graphstead.storage.sealing_start import with_ciphers
+from graphstead.storage.errors import (
+    SealingFailed,
+    SealingRefused,
+    StorageUnavailable,
+)
 
 __all__ = [
     "ServedApp",
     "check_handlers",
     "create_app",
     "open_engine",
-    "open_storage",
 ]
 
 ANY_PAGE = CorsPolicy().admits
-
+# How clients hear of what the storage cannot do; of a full disk, too, until there is room again.
+TOLD: Mapping[type[Exception], type[Problem]] = {
+    SealingRefused: Unprocessable,
+    SealingFailed: ServerError,
+    StorageUnavailable: Unavailable,
+}
 
 log = get_logger("graphstead.app")
 
@@ -61,24 +67,28 @@ class ServedApp:
     Whoever serves it sets `drain` when the server stops; streams wait for "next event or drain".
     """
 
-    def __init__(self, app: ASGIApp, drain: asyncio.Event, graphs: GraphSet) -> None:
+    def __init__(self, app: ASGIApp, drain: Drain, graphs: GraphSet) -> None:
         self.app = app
         self.drain = drain
         self.graphs = graphs
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self.app(scope, receive, send)
+        last = self.drain.closing and scope["type"] == "http"
+        await self.app(scope, receive, closing(send) if last else send)
 
 
-def create_app(settings: Settings, project: Project, *, run_worker: bool) -> ServedApp:
+def create_app(
+    settings: Settings, project: Project, *, run_worker: bool, of_itself: bool = False
+) -> ServedApp:
     """Return the application; its lifespan starts and stops the engine.
 
-    With `run_worker` this process also runs graphs, on a thread of their own. Raises
-    StartupError with every fault of graphs, database or contract.
+    With `run_worker` this process also runs graphs, on a thread of their own. With `of_itself` it
+    serves no more of the contract than what a process tells of itself. Raises StartupError with
+    every fault of graphs, database or contract.
     """
     base_path, cors = mount_prefix(settings, project), cors_policy(settings, project)
     graphs, document = load_graphs(project), packaged()
-    ciphers, custom = ciphers_of(settings, project), _custom(project)
+    ciphers, custom = ciphers_of(settings, project), None if of_itself else _custom(project)
     engine, guard = _engine(
         settings,
         project,
@@ -88,7 +98,7 @@ def create_app(settings: Settings, project: Project, *, run_worker: bool) -> Ser
         document=document,
         admits=cors.admits,
     )
-    drain = asyncio.Event()
+    drain = Drain()
     try:
         app = build_app(
             document,
@@ -103,8 +113,8 @@ def create_app(settings: Settings, project: Project, *, run_worker: bool) -> Ser
             drain=drain,
             base_path=base_path,
             custom=custom,
-            disabled=project.http.disabled,
-            told={SealingRefused: Unprocessable, SealingFailed: ServerError},
+            disabled=ALL_BUT_SYSTEM if of_itself else project.http.disabled,
+            told=TOLD,
         )
     except StartupError:
         asyncio.run(engine.stop())
@@ -155,7 +165,7 @@ def _engine(
     with ExitStack() as undo:
         customs = open_customs(project)
         undo.callback(customs.close)
-        storage = _opened(settings, ciphers)
+        storage = open_sealed(settings, ciphers)
         undo.callback(storage.close)
         guard = guard_of(settings, project, storage)
         undo.pop_all()
@@ -177,11 +187,16 @@ def _engine(
         disabled=project.http.disabled,
         interfaces=Interfaces(project.root, project.ui),
         figures_dir=settings.data_dir / "figures",
-        capabilities=abilities(settings, project, document) if document else {},
+        capabilities=_abilities(settings, project, document) if document else {},
         serde=project.serde,
         customs=customs,
     )
     return engine, guard
+
+
+def _abilities(settings: Settings, project: Project, document: Document) -> dict[str, Any]:
+    """Return what `/info` tells of the contract as this project has it served."""
+    return abilities(settings, project, switched_off(document, project.http.disabled))
 
 
 def _tell_of_customs(project: Project, customs: Customs) -> None:
@@ -201,21 +216,6 @@ def _tell_of_customs(project: Project, customs: Customs) -> None:
             path=project.store_source.path,
             unused=unused,
         )
-
-
-def open_storage(settings: Settings, project: Project) -> Storage:
-    """Open the database of these settings. Raises StartupError where it cannot be used."""
-    return _opened(settings, ciphers_of(settings, project))
-
-
-def _opened(settings: Settings, ciphers: Ciphers) -> Storage:
-    storage = open_clear(settings)
-    try:
-        return with_ciphers(storage, ciphers.sealer, wire_time())
-    except (StorageError, OSError) as error:
-        storage.close()
-        name = settings.database_name
-        raise StartupError([f"The database {name} cannot be used: {error}"]) from error
 
 
 def _lifespan(engine: Engine, guard: Guard, custom: CustomApp | None) -> Any:

@@ -12,9 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from graphstead.contract.auth import Authenticate, AuthRequest, Caller
+from graphstead.contract.auth import ANONYMOUS, Authenticate, AuthRequest, Caller
 from graphstead.engine.access import Access, Rules
 from graphstead.engine.clock import SystemClock
+from graphstead.engine.encryption import AskerContext
 from graphstead.engine.keys import ApiKeys
 from graphstead.engine.ownership import OwnRows
 from graphstead.graphs import Project
@@ -25,7 +26,17 @@ from graphstead.problems import StartupError, Unauthorized
 from graphstead.settings import Settings
 from graphstead.storage.base import Storage
 
-__all__ = ["CachedCallers", "Guard", "KeyCallers", "ProjectCallers", "check_auth", "guard_of"]
+__all__ = [
+    "CachedCallers",
+    "Guard",
+    "KeyCallers",
+    "ProjectCallers",
+    "check_auth",
+    "entering",
+    "guard_of",
+    "project_callers",
+    "told_of",
+]
 
 STUDIO_IDENTITY = "langgraph-studio-user"
 LOOPBACK = frozenset({"127.0.0.1", "::1"})
@@ -109,14 +120,26 @@ def guard_of(settings: Settings, project: Project, storage: Storage) -> Guard:
     """Return what guards this server. Raises StartupError where settings and project disagree."""
     auth = load_auth(project)
     check_auth(settings, auth)
+    openapi = told_of(settings, auth)
     if settings.auth == "keys":
-        return _with_keys(auth, storage)
+        return _with_keys(auth, storage, openapi)
     if auth is None:
         return Guard(None, Access(), {})
-    callers: Authenticate = ProjectCallers(auth, studio=auth.config.studio and settings.studio_auth)
-    if auth.config.cache is not None:
-        callers = CachedCallers(callers, auth.config.cache)
-    return Guard(callers, Access(_rules(auth)), auth.config.openapi, auth)
+    callers = project_callers(auth, settings)
+    return Guard(callers, Access(_rules(auth)), openapi, auth)
+
+
+def told_of(settings: Settings, auth: ProjectAuth | None) -> Mapping[str, Any]:
+    """Return what the document tells of keys and callers."""
+    own = auth.config.openapi if auth is not None else {}
+    return {**KEY_SCHEMES, **own} if settings.auth == "keys" else own
+
+
+def project_callers(auth: ProjectAuth, settings: Settings) -> Authenticate:
+    """Return what recognises callers as the project does, and nothing else of its rules."""
+    callers = ProjectCallers(auth, studio=auth.config.studio and settings.studio_auth)
+    cache = auth.config.cache
+    return callers if cache is None else CachedCallers(callers, cache)
 
 
 def check_auth(settings: Settings, auth: ProjectAuth | None) -> None:
@@ -133,9 +156,21 @@ def check_auth(settings: Settings, auth: ProjectAuth | None) -> None:
         )
 
 
-def _with_keys(auth: ProjectAuth | None, storage: Storage) -> Guard:
+def entering(asker: AskerContext | None, authenticate: Authenticate | None) -> Authenticate | None:
+    """Let each request say under which context its data is encrypted, once it is known who asks."""
+    if asker is None:
+        return authenticate
+
+    async def admitted(request: AuthRequest) -> Caller:
+        caller = ANONYMOUS if authenticate is None else await authenticate(request)
+        await asker.enter(request, caller)
+        return caller
+
+    return admitted
+
+
+def _with_keys(auth: ProjectAuth | None, storage: Storage, openapi: Mapping[str, Any]) -> Guard:
     rules = OwnRows() if auth is None or not auth.has_rules else auth
-    openapi = {**KEY_SCHEMES, **(auth.config.openapi if auth else {})}
     return Guard(KeyCallers(ApiKeys(storage, SystemClock())), Access(rules), openapi, auth)
 
 

@@ -1,18 +1,23 @@
-"""What a process encrypts with, and how a request says under which context."""
+"""What a process encrypts with, and the database opened with it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from graphstead.contract.auth import ANONYMOUS, Authenticate, AuthRequest, Caller
-from graphstead.engine.encryption import AskerContext, HandlerCipher
+from graphstead.databases import open_clear, told_as_startup_fault
+from graphstead.engine.clock import wire_time
 from graphstead.graphs import Project
-from graphstead.graphs.encryption import has_blobs, has_json, load_encryption
-from graphstead.graphs.host import LoopThread
+from graphstead.problems import StartupError
 from graphstead.settings import Settings
+from graphstead.storage.base import Storage
 from graphstead.storage.sealing import Cipher, Sealer
+from graphstead.storage.sealing_start import check_keys, with_ciphers
 
-__all__ = ["Ciphers", "ciphers_of", "entering"]
+if TYPE_CHECKING:
+    from graphstead.engine.encryption import AskerContext
+
+__all__ = ["Ciphers", "ciphers_of", "keys_of", "older_keys", "open_sealed", "open_storage"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,17 +30,53 @@ class Ciphers:
 
 def ciphers_of(settings: Settings, project: Project) -> Ciphers:
     """Return the project's handlers, for what they leave out the key. Raises StartupError."""
-    encryption = load_encryption(project, has_key=settings.aes_key is not None)
-    aes = None if settings.aes_key is None else _aes(settings.aes_key, settings.aes_json_keys)
-    if encryption is None:
-        return Ciphers() if aes is None else Ciphers(Sealer(aes, aes))
+    aes, readers = keys_of(settings)
+    if project.encryption is not None:
+        return _of_handlers(project, aes, readers)
+    return Ciphers() if aes is None else Ciphers(Sealer(aes, aes, *readers))
+
+
+def _of_handlers(project: Project, aes: Cipher | None, readers: list[Cipher]) -> Ciphers:
+    # Imported here: without handlers, commands need no LangGraph to open the database.
+    from graphstead.engine.encryption import AskerContext, HandlerCipher
+    from graphstead.graphs.encryption import has_blobs, has_json, load_encryption
+    from graphstead.graphs.host import LoopThread
+
+    encryption = load_encryption(project, has_key=aes is not None)
+    assert encryption is not None, "langgraph.json names one"
     loop = LoopThread("encryption")
     own = HandlerCipher(encryption, loop)
     rest: Cipher = aes or own
     sealer = Sealer(
-        own if has_json(encryption) else rest, own if has_blobs(encryption) else rest, own, rest
+        own if has_json(encryption) else rest,
+        own if has_blobs(encryption) else rest,
+        *(own, rest, *readers),
     )
     return Ciphers(sealer, AskerContext(encryption, loop))
+
+
+def keys_of(settings: Settings) -> tuple[Cipher | None, list[Cipher]]:
+    """Return the built-in key that encrypts, and those that only decrypt."""
+    if settings.aes_key is None:
+        return None, []
+    readers = [key for key in settings.aes_read_keys if key != settings.aes_key]
+    hidden = settings.aes_json_keys
+    return _aes(settings.aes_key, hidden), [_aes(key, hidden) for key in readers]
+
+
+def older_keys(settings: Settings) -> list[str]:
+    """Name the keys, but for the one that encrypts, that something in the database may be under.
+
+    Its schema has to be the newest; nothing is changed. Raises StartupError where a key is missing.
+    """
+    writer, readers = keys_of(settings)
+    storage = open_clear(settings)
+    try:
+        with told_as_startup_fault(settings):
+            known = check_keys(storage, readers if writer is None else [writer, *readers])
+    finally:
+        storage.close()
+    return sorted(name for name in known if writer is None or name != writer.name)
 
 
 def _aes(key: str, hidden_members: tuple[str, ...]) -> Cipher:
@@ -45,14 +86,17 @@ def _aes(key: str, hidden_members: tuple[str, ...]) -> Cipher:
     return AesCipher(key.encode(), hidden_members)
 
 
-def entering(asker: AskerContext | None, authenticate: Authenticate | None) -> Authenticate | None:
-    """Let each request say under which context its data is encrypted, once it is known who asks."""
-    if asker is None:
-        return authenticate
+def open_storage(settings: Settings, project: Project) -> Storage:
+    """Open the database of these settings. Raises StartupError where it cannot be used."""
+    return open_sealed(settings, ciphers_of(settings, project))
 
-    async def admitted(request: AuthRequest) -> Caller:
-        caller = ANONYMOUS if authenticate is None else await authenticate(request)
-        await asker.enter(request, caller)
-        return caller
 
-    return admitted
+def open_sealed(settings: Settings, ciphers: Ciphers) -> Storage:
+    """Open the database with what it is encrypted with. Raises StartupError if it cannot be."""
+    storage = open_clear(settings)
+    try:
+        with told_as_startup_fault(settings):
+            return with_ciphers(storage, ciphers.sealer, wire_time())
+    except StartupError:
+        storage.close()
+        raise

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from starlette.middleware.cors import ALL_METHODS
-
-from graphstead.contract.middleware import EXPOSED_HEADERS, CorsPolicy
 from graphstead.graphs import Project
 from graphstead.graphs.http_config import CorsConfig, read_cors, read_prefix
 from graphstead.problems import StartupError
 from graphstead.settings import Settings
+
+if TYPE_CHECKING:
+    from graphstead.contract.middleware import CorsPolicy
 
 __all__ = ["cors_policy", "mount_prefix"]
 
@@ -42,6 +42,9 @@ def cors_policy(settings: Settings, project: Project) -> CorsPolicy:
     replace the defaults, yet a page that is let in may use every method, send every header and
     read ours unless they name others: without them no SDK works.
     """
+    # Imported here: `serve` asks for the prefix alone, and its children serve.
+    from graphstead.contract.middleware import CorsPolicy
+
     faults = _Faults()
     named = "cors_config (CORS_CONFIG)"
     config = read_cors(_json(settings.cors_config, named, faults), named, faults)
@@ -62,6 +65,10 @@ def _json(text: str | None, key: str, faults: _Faults) -> Any:
 
 
 def _policy(config: CorsConfig) -> CorsPolicy:
+    from starlette.middleware.cors import ALL_METHODS
+
+    from graphstead.contract.middleware import EXPOSED_HEADERS, CorsPolicy
+
     def named(value: Any, default: Any) -> Any:
         return default if value is None else value
 

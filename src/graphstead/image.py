@@ -35,6 +35,7 @@ class Image:
     context: Path
     config: str
     base: str
+    is_own_base: bool
     is_wolfi: bool
     python_version: str
     uv: bool
@@ -69,6 +70,7 @@ class _Reading:
             context=context,
             config=self._in(context, self.project.path),
             base=base,
+            is_own_base=bool(self.raw.get("base_image")),
             is_wolfi=distro == "wolfi" and not self.raw.get("base_image"),
             python_version=version,
             uv=uv or bool(self.raw.get("source")),
@@ -176,6 +178,9 @@ def dockerfile(image: Image, source: Any = None) -> str:
 def _begin(image: Image) -> Iterator[str]:
     yield "# Written by `graphstead dockerfile` from langgraph.json; change it at will."
     yield f"FROM {image.base}"
+    if image.is_own_base:
+        # It may end as an ordinary user, as that of deploy/Dockerfile does.
+        yield "USER 0:0"
     if image.is_wolfi:
         version = image.python_version
         yield f"RUN apk add --no-cache python-{version} py{version}-pip"

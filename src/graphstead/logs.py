@@ -27,6 +27,7 @@ QUIET = (
     "uvicorn.access",
     "gunicorn",
     "httpx",
+    "procrastinate",
     "httpcore",
     "watchfiles",
 )

@@ -24,12 +24,15 @@
     ├─ Unprocessable 422         the contract refuses the request
     │  ├─ InvalidJson
     │  └─ GraphNotFound
+    ├─ TooManyRequests 429       carries Retry-After
     ├─ RpcRefused 200            the contract refuses a JSON-RPC request
     ├─ ServerError 500
     │  └─ RuleFailed           a rule of the project about access, not the request
     ├─ ForeignProblem            whatever status a rule of the project raises
     ├─ NotImplementedYet 501
-    └─ Unavailable 503           carries Retry-After
+    ├─ BadGateway 502            the server behind the gateway failed, or broke the contract
+    ├─ Unavailable 503           carries Retry-After
+    └─ GatewayTimeout 504        the server behind the gateway did not answer in time
     StartupError                 never reaches HTTP: the command line prints its faults
 
 Domain code raises these; the contract layer turns them into answers in one place.
@@ -44,6 +47,7 @@ from typing import Any, ClassVar, TypedDict
 
 __all__ = [
     "AssistantNotFound",
+    "BadGateway",
     "BadRequest",
     "CommandUnreadable",
     "Conflict",
@@ -51,6 +55,7 @@ __all__ = [
     "FieldError",
     "Forbidden",
     "ForeignProblem",
+    "GatewayTimeout",
     "GraphNotFound",
     "InvalidJson",
     "MethodNotAllowed",
@@ -70,6 +75,7 @@ __all__ = [
     "ThreadBusy",
     "ThreadExists",
     "ThreadNotFound",
+    "TooManyRequests",
     "TransportRefused",
     "Unauthorized",
     "Unavailable",
@@ -330,6 +336,20 @@ class InvalidJson(Unprocessable):
     code = "invalid_json"
 
 
+class TooManyRequests(Problem):
+    """The caller has used up a rate or a quota; `Retry-After` says when there is more."""
+
+    status = 429
+    code = "too_many_requests"
+    default_detail = "Too many requests"
+
+    def __init__(
+        self, detail: str = "", *, retry_after_s: float, headers: Mapping[str, str] = NO_HEADERS
+    ) -> None:
+        seconds = max(1, math.ceil(retry_after_s))
+        super().__init__(detail, headers={**headers, "retry-after": str(seconds)})
+
+
 class RpcFault(Problem):
     """A JSON-RPC message that is not carried out: the body is an error object of JSON-RPC."""
 
@@ -393,6 +413,22 @@ class NotImplementedYet(Problem):
     status = 501
     code = "not_implemented"
     default_detail = "This is described by the contract but not supported by this version"
+
+
+class BadGateway(Problem):
+    """The server behind the gateway cannot be reached, or answered what the contract forbids."""
+
+    status = 502
+    code = "bad_gateway"
+    default_detail = "The server behind this gateway failed to answer"
+
+
+class GatewayTimeout(Problem):
+    """The server behind the gateway did not answer in time."""
+
+    status = 504
+    code = "gateway_timeout"
+    default_detail = "The server behind this gateway did not answer in time"
 
 
 class Unavailable(Problem):

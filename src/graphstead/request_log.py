@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from graphstead.graphs.headers import HeaderRule
 from graphstead.logs import get_logger
+
+if TYPE_CHECKING:
+    # Beside it lies what imports LangGraph, which the gateway does without.
+    from graphstead.graphs.headers import HeaderRule
 
 __all__ = ["RequestLog"]
 

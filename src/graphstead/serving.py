@@ -6,18 +6,23 @@ import asyncio
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
 import uvicorn
+from starlette.types import ASGIApp
 
+from graphstead.children import STARTUP_FAULT
+from graphstead.listening import Drain, admit_connections, drop_connections
 from graphstead.settings import Settings
 
 WS_MESSAGE_BYTES = 16 * 1024 * 1024
 WS_PING_S = 20.0
+LAST_REQUESTS_S = 0.2
 
-__all__ = ["DrainServer", "server_options"]
+__all__ = ["DrainServer", "serve", "server_options"]
 
 
 class DrainServer(uvicorn.Server):
@@ -28,7 +33,7 @@ class DrainServer(uvicorn.Server):
     """
 
     def __init__(
-        self, config: uvicorn.Config, drain: asyncio.Event, on_started: Callable[[], None]
+        self, config: uvicorn.Config, drain: Drain, on_started: Callable[[], None]
     ) -> None:
         super().__init__(config)
         self._drain = drain
@@ -39,9 +44,25 @@ class DrainServer(uvicorn.Server):
         if self.started:
             self._on_started()
 
+    async def on_tick(self, counter: int) -> bool:
+        # Uvicorn goes by the wall clock: set back, it would let gunicorn's master take the process
+        # for dead until the clock is where it was.
+        if self.last_notified > time.time():
+            self.last_notified = 0.0
+        return await super().on_tick(counter)
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await self._take_in_the_last()
         self._drain.set()
         await super().shutdown(sockets)
+
+    async def _take_in_the_last(self) -> None:
+        """Let in nobody any more, and whoever was let in ask; see `listening`."""
+        self._drain.closing = True
+        listening = [one for server in self.servers for one in server.sockets]
+        if drop_connections(listening):
+            await asyncio.sleep(LAST_REQUESTS_S)
+            admit_connections(listening)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if self.should_exit and sig == signal.SIGINT:
@@ -64,3 +85,18 @@ def server_options(settings: Settings) -> dict[str, Any]:
         "server_header": False,
         "timeout_graceful_shutdown": max(1, round(settings.drain_s)),
     }
+
+
+def serve(
+    app: ASGIApp,
+    settings: Settings,
+    sock: socket.socket,
+    drain: Drain,
+    on_started: Callable[[], None],
+    **own: Any,
+) -> int:
+    """Serve on a bound socket until a signal; return the exit code. `own` are uvicorn's options."""
+    options = uvicorn.Config(app, **server_options(settings), **own)
+    server = DrainServer(options, drain, on_started)
+    server.run(sockets=[sock])
+    return 0 if server.started else STARTUP_FAULT

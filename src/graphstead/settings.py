@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, Field, ValidationError, field_validator
+from pydantic import AliasChoices, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from graphstead.problems import StartupError
@@ -27,6 +27,7 @@ NO_DEFAULTS: Mapping[str, Any] = MappingProxyType({})
 AES_KEY_BYTES = (16, 24, 32)
 ALWAYS_CLEAR = frozenset({"graph_id", "assistant_id", "thread_id", "run_id", "cron_id"})
 POSTGRES_SCHEMES = ("postgres://", "postgresql://")
+REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 ResponseValidation = Literal["off", "sample", "strict"]
@@ -64,15 +65,34 @@ class Settings(BaseSettings):
         "DATABASE_URI_CUSTOM",
         "POSTGRES_URI_CUSTOM",
     )
+    database_direct_uri: str | None = _setting(
+        None,
+        "Address of the Postgres itself where database_uri is that of a pooler (docs/scaling.md).",
+        "GRAPHSTEAD_DATABASE_DIRECT_URI",
+        "DATABASE_DIRECT_URI",
+    )
     database_connections: int = _setting(
         15,
         "Connections that one process may hold to Postgres: half write, half read, one listens.",
         "GRAPHSTEAD_DATABASE_CONNECTIONS",
         ge=3,
     )
+    redis_uri: str | None = _setting(
+        None,
+        "Redis that carries events and bells beside Postgres (extra redis): redis://host:6379/0.",
+        "GRAPHSTEAD_REDIS_URI",
+        "REDIS_URI",
+        "REDIS_URI_CUSTOM",
+    )
+    redis_key_prefix: str = _setting(
+        "",
+        "What every key and channel in Redis begins with, for servers shared with others.",
+        "GRAPHSTEAD_REDIS_KEY_PREFIX",
+        "REDIS_KEY_PREFIX",
+    )
     dispatch: Dispatch = _setting(
         "bells",
-        "How workers on Postgres hear of due runs: bells (NOTIFY), or jobs of procrastinate.",
+        "How workers on Postgres hear of what is due: bells, or jobs of procrastinate.",
         "GRAPHSTEAD_DISPATCH",
     )
     n_jobs_per_worker: int = _setting(
@@ -87,6 +107,13 @@ class Settings(BaseSettings):
     )
     run_workers: int = _setting(
         1, "Worker processes of serve; graphs run there.", "GRAPHSTEAD_RUN_WORKERS", ge=0
+    )
+    worker_port: int | None = _setting(
+        None,
+        "Port on which a worker tells /ok, /info and /metrics; by default it listens on none.",
+        "GRAPHSTEAD_WORKER_PORT",
+        ge=0,
+        le=65535,
     )
     bg_job_timeout_s: float = _setting(
         86400.0,
@@ -117,7 +144,7 @@ class Settings(BaseSettings):
     )
     lease_s: float = _setting(
         15.0,
-        "Seconds without a sign of life after which a worker's runs are taken over.",
+        "Seconds without a sign of life after which a worker's runs are taken over; one for all.",
         "GRAPHSTEAD_LEASE_S",
         gt=0,
     )
@@ -144,6 +171,13 @@ class Settings(BaseSettings):
         30,
         "Days without a change after which a thread keeps its newest state alone; 0: never.",
         "GRAPHSTEAD_HISTORY_DAYS",
+        ge=0,
+        le=36_500,
+    )
+    dead_webhook_days: int = _setting(
+        30,
+        "Days after a run's end for which its webhook call, once given up, is kept; 0: for ever.",
+        "GRAPHSTEAD_DEAD_WEBHOOK_DAYS",
         ge=0,
         le=36_500,
     )
@@ -248,6 +282,12 @@ class Settings(BaseSettings):
         "LANGGRAPH_AES_KEY",
         repr=False,
     )
+    aes_read_keys: Annotated[tuple[str, ...], NoDecode] = _setting(
+        (),
+        "Further keys that only decrypt, by commas: the one before, or the next (db reseal).",
+        "GRAPHSTEAD_AES_READ_KEYS",
+        repr=False,
+    )
     aes_json_keys: Annotated[tuple[str, ...], NoDecode] = _setting(
         (),
         "Members of metadata that are encrypted too, and not searchable; separated by commas.",
@@ -285,6 +325,14 @@ class Settings(BaseSettings):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
 
+    @field_validator("aes_read_keys", mode="before")
+    @classmethod
+    def _split_keys(cls, value: Any) -> Any:
+        """Split at commas, unless it is as long as one key: then it is one, commas and all."""
+        if isinstance(value, str) and len(value.encode()) in AES_KEY_BYTES:
+            return (value,)
+        return cls._split_list(value)
+
     @field_validator("log_level", mode="before")
     @classmethod
     def _upper_level(cls, value: Any) -> Any:
@@ -307,6 +355,21 @@ class Settings(BaseSettings):
             raise ValueError(f"expected 16, 24 or 32 bytes, found {len(value.encode())}")
         return value
 
+    @field_validator("aes_read_keys")
+    @classmethod
+    def _check_keys(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for key in value:
+            cls._check_key(key)
+        return value
+
+    @model_validator(mode="after")
+    def _have_a_key_that_encrypts(self) -> Settings:
+        if self.aes_read_keys and self.aes_key is None:
+            raise ValueError(
+                "aes_read_keys (GRAPHSTEAD_AES_READ_KEYS) only decrypt: set LANGGRAPH_AES_KEY too"
+            )
+        return self
+
     @field_validator("aes_json_keys")
     @classmethod
     def _keep_own_keys_in_clear(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -325,11 +388,30 @@ class Settings(BaseSettings):
             "data folder"
         )
 
+    @field_validator("database_direct_uri")
+    @classmethod
+    def _refuse_other_servers(cls, value: str | None) -> str | None:
+        if value is None or value.startswith(POSTGRES_SCHEMES):
+            return value
+        raise ValueError("expected postgresql://host/name")
+
+    @field_validator("redis_uri")
+    @classmethod
+    def _refuse_other_brokers(cls, value: str | None) -> str | None:
+        if value is None or value.startswith(REDIS_SCHEMES):
+            return value
+        raise ValueError("expected redis://host:port/number, rediss:// for TLS, or unix://path")
+
     @property
     def postgres_uri(self) -> str | None:
         """Return the address of the Postgres database, None where an SQLite file is used."""
         uri = self.database_uri
         return uri if uri is not None and uri.startswith(POSTGRES_SCHEMES) else None
+
+    @property
+    def direct_uri(self) -> str | None:
+        """Return where the Postgres database is reached without a pooler; None without Postgres."""
+        return self.postgres_uri and (self.database_direct_uri or self.postgres_uri)
 
     @property
     def database_path(self) -> Path:
@@ -345,6 +427,14 @@ class Settings(BaseSettings):
             return str(self.database_path.resolve())
         parts = urlsplit(self.postgres_uri)
         return f"postgresql://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+    @property
+    def redis_name(self) -> str | None:
+        """Return where Redis is, fit to be shown; None where none is used."""
+        if self.redis_uri is None or self.postgres_uri is None:
+            return None
+        parts = urlsplit(self.redis_uri)
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,22 +10,18 @@ from graphstead.settings import settings_table
 __all__ = ["CARRIED", "REFUSED", "WITHOUT_EFFECT", "refused_variables", "unused_variables"]
 
 OWN_PREFIX = "GRAPHSTEAD_"
-NO_REDIS = "runs are handed over through the database, no Redis is used"
 WITHOUT_EFFECT = {
-    "REDIS_URI": NO_REDIS,
-    "REDIS_URI_CUSTOM": NO_REDIS,
-    "REDIS_CLUSTER": NO_REDIS,
-    "REDIS_KEY_PREFIX": NO_REDIS,
-    "REDIS_MAX_CONNECTIONS": NO_REDIS,
-    "LANGGRAPH_POSTGRES_POOL_MAX_SIZE": "there is no Postgres pool",
+    "REDIS_CLUSTER": "REDIS_URI names a single server, and a node of a cluster is refused",
+    "REDIS_MAX_CONNECTIONS": "a process takes three connections to Redis",
+    "LANGGRAPH_POSTGRES_POOL_MAX_SIZE": "see GRAPHSTEAD_DATABASE_CONNECTIONS",
 }
 # Served without these, a project would be less safe than its author believes.
 REFUSED = {
     "LANGGRAPH_AES_KEY": "encryption comes later; it is not served without",
     "LANGGRAPH_AES_JSON_KEYS": "encryption comes later; it is not served without",
 }
-# Read elsewhere: between our processes, and by the benchmarks and tests.
-CARRIED = frozenset({"GRAPHSTEAD_READY_FD", "GRAPHSTEAD_URL"})
+# Read elsewhere: by the gateway, between our processes, by the benchmarks and tests.
+CARRIED = frozenset({"GRAPHSTEAD_GATEWAY_KEY", "GRAPHSTEAD_READY_FD", "GRAPHSTEAD_URL"})
 
 
 def refused_variables(environment: Mapping[str, str]) -> Iterator[str]:

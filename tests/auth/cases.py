@@ -68,6 +68,12 @@ CASES: dict[str, Case] = {
     "get_assistant_schemas_assistants__assistant_id__schemas_get": Case(
         "GET", "/assistants/{assistant}/schemas", "hidden"
     ),
+    "get_assistant_contract_assistants__assistant_id__openapi_json_get": Case(
+        "GET", "/assistants/{assistant}/openapi.json", "hidden"
+    ),
+    "get_assistant_skill_assistants__assistant_id__skill_zip_get": Case(
+        "GET", "/assistants/{assistant}/skill.zip", "hidden"
+    ),
     "get_assistant_subgraphs_assistants__assistant_id__subgraphs_get": Case(
         "GET", "/assistants/{assistant}/subgraphs", "hidden"
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,18 +11,18 @@ from typing import Any
 
 import pytest
 from auth.estate import Person
+from databases import database_of, opened
 from servers import EXAMPLES, Server
 
 from graphstead.engine.clock import SystemClock
 from graphstead.engine.keys import ApiKeys
-from graphstead.storage.sqlite import open_sqlite
 
 PROJECT = Path(__file__).parent / "project" / "langgraph.json"
 
 
 def make_key(server: Server, identity: str, **more: Any) -> str:
     """Make a key in the data of a running server, as the command line does."""
-    storage = open_sqlite(server.database)
+    storage = opened(server.data_dir)
     try:
         return ApiKeys(storage, SystemClock()).create(identity, **more).token
     finally:
@@ -32,7 +33,8 @@ def keys(server: Server, *words: str) -> str:
     """Run `graphstead keys` on the server's data; return what it prints."""
     command = [sys.executable, "-m", "graphstead", "keys", *words, "--config", str(EXAMPLES)]
     command += ["--data", str(server.data_dir)]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    env = {**os.environ, **database_of(server.data_dir)}
+    return subprocess.run(command, capture_output=True, text=True, check=True, env=env).stdout
 
 
 @pytest.fixture(scope="session")

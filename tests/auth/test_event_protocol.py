@@ -25,7 +25,7 @@ def socket(server: Server, person: Person, thread_id: str) -> ClientConnection:
 def ask(connection: ClientConnection, command_id: int, **command: Any) -> Any:
     """Send a command; return its answer, passing over events."""
     connection.send(json.dumps({"id": command_id, **command}))
-    while (frame := json.loads(connection.recv(timeout=10)))["type"] == "event":
+    while (frame := json.loads(connection.recv(timeout=60)))["type"] == "event":
         continue
     return frame
 
@@ -36,7 +36,7 @@ def test_a_stranger_is_put_out_of_a_conversation(ruled: Server) -> None:
     with socket(ruled, ada, thread_id) as own:
         assert ask(own, 1, **SUBSCRIBE)["type"] == "success"
     with socket(ruled, bob, thread_id) as other, pytest.raises(ConnectionClosed) as closed:
-        other.recv(timeout=10)
+        other.recv(timeout=60)
     assert closed.value.rcvd is not None and closed.value.rcvd.code == 4404
 
 
@@ -48,7 +48,7 @@ def test_who_waits_for_a_thread_sees_nothing_of_one_that_another_makes(ruled: Se
         assert ask(own, 2, method="run.start", params=HELLO)["type"] == "success"
         told = ""
         while '"completed"' not in told:
-            told += str(own.recv(timeout=10))
+            told += str(own.recv(timeout=60))
         assert "for ada alone" in told
         refused = ask(early, 2, method="agent.getTree", params={})
         assert (refused["type"], "for ada alone" in str(refused)) == ("error", False)

@@ -110,6 +110,13 @@ def test_the_base_is_the_one_asked_for(tmp_path: Path, given: dict[str, str], fi
     assert parsed(tmp_path)[0] == ("FROM", first)
 
 
+def test_an_image_that_ends_without_root_can_be_built_upon(tmp_path: Path) -> None:
+    write(project(tmp_path, base_image="graphstead:0.1.0"))
+    users = [value for name, value in parsed(tmp_path) if name in ("FROM", "USER", "RUN")]
+    assert users[:2] == ["graphstead:0.1.0", "0:0"]
+    assert users[-1] == "10001:10001"
+
+
 def test_dependencies_beside_the_project_are_sent_along(tmp_path: Path) -> None:
     (tmp_path / "shared").mkdir()
     (tmp_path / "shared" / "requirements.txt").write_text("httpx\n")

@@ -12,7 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from servers import EXAMPLES, Server, free_port
+from databases import REDIS, PostgresPlace, check_redis
+from ports import free_port
+from servers import EXAMPLES, Server
 
 Findings = dict[str, list[dict[str, str]]]
 
@@ -77,12 +79,30 @@ def test_a_graph_that_fails_is_named_with_its_line_and_the_others_are_looked_at(
 
 
 def test_variables_that_do_nothing_are_named(tmp_path: Path) -> None:
-    found = doctor(*data(tmp_path), GRAPHSTEAD_N_JOB_PER_WORKER="3", REDIS_URI="redis://127.0.0.1")
+    found = doctor(
+        *data(tmp_path),
+        GRAPHSTEAD_N_JOB_PER_WORKER="3",
+        REDIS_CLUSTER="true",
+        REDIS_URI="redis://127.0.0.1",
+    )
     texts = {one["text"]: one["cure"] for one in found["environment"]}
     assert texts["GRAPHSTEAD_N_JOB_PER_WORKER is no setting"].startswith(
         "did you mean GRAPHSTEAD_N_JOBS_PER_WORKER"
     )
-    assert "REDIS_URI has no effect here" in texts
+    assert "REDIS_CLUSTER has no effect here" in texts
+    assert found["redis"][0]["text"].startswith("REDIS_URI has no effect here")
+
+
+def test_a_redis_is_asked_whether_it_answers(tmp_path: Path) -> None:
+    place = PostgresPlace()
+    check_redis()
+    found = doctor(*data(tmp_path), DATABASE_URI=place.uri, REDIS_URI=REDIS)
+    assert found["redis"][0]["level"] == "ok"
+    nobody = f"redis://me:secret@127.0.0.1:{free_port()}/0"
+    (away,) = doctor(*data(tmp_path), DATABASE_URI=place.uri, REDIS_URI=nobody, code=1)["redis"]
+    assert away["level"] == "fail" and "Postgres carries events" in away["cure"]
+    assert "secret" not in away["text"]
+    place.leave()
 
 
 def test_a_damaged_and_a_foreign_file_fail(tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ def test_a_graphs_own_lines_name_run_thread_graph_attempt_and_request(
         body = {"assistant_id": "shop", "input": {"item": item}}
         headers = {"X-Request-Id": f"ask-{item}"}
         server.post(f"/threads/{thread_id}/runs/wait", body, headers=headers)
-    until_true(lambda: sum(line["event"] == "run ended" for line in lines(server)) == 2, 10)
+    until_true(lambda: sum(line["event"] == "run ended" for line in lines(server)) == 2)
     for thread_id, item in zip(ids, ("tea", "rice"), strict=True):
         (run,) = server.get(f"/threads/{thread_id}/runs").json()
         told = {
@@ -79,6 +79,6 @@ def test_lines_written_while_a_request_is_served_name_it(
     server = make_server(env={"LOG_JSON": "true", "LOG_LEVEL": "DEBUG"})
     body = {"assistant_id": "echo", "input": {}, "bogus": 1}
     server.post("/runs/wait", body, headers={"X-Request-Id": "ask-1"})
-    until_true(lambda: any("undeclared members" in line["event"] for line in lines(server)), 10)
+    until_true(lambda: any("undeclared members" in line["event"] for line in lines(server)))
     (line,) = [line for line in lines(server) if "undeclared members" in line["event"]]
     assert line["request_id"] == "ask-1"

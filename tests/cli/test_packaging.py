@@ -16,7 +16,11 @@ import graphstead
 SETUPTOOLS: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"][
     "setuptools"
 ]
-MAPPED = {"graphstead.handlers": "handlers", "graphstead.spec": "spec"}
+MAPPED = {
+    "graphstead.guides": "docs/guides",
+    "graphstead.handlers": "handlers",
+    "graphstead.spec": "spec",
+}
 
 
 def _folders_with_code() -> set[str]:
@@ -29,7 +33,7 @@ def test_every_folder_with_code_is_a_listed_package() -> None:
     assert set(SETUPTOOLS["packages"]) == _folders_with_code() | set(MAPPED)
 
 
-def test_handlers_and_spec_are_mapped_into_the_package() -> None:
+def test_handlers_spec_and_guides_are_mapped_into_the_package() -> None:
     assert SETUPTOOLS["package-dir"] == {"": "src", **MAPPED}
 
 

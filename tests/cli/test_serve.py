@@ -14,13 +14,14 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
-from servers import EXAMPLES, Server, free_port
+from ports import free_port
+from servers import EXAMPLES, Server
 
 MakeServer = Callable[..., Server]
 ECHO = {"assistant_id": "echo", "input": {"message": "hi"}}
 
 
-def wait_for(condition: Callable[[], bool], timeout_s: float = 40) -> None:
+def wait_for(condition: Callable[[], bool], timeout_s: float = 60) -> None:
     until = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < until, "it did not happen in time"
@@ -66,6 +67,14 @@ def test_a_dead_worker_is_replaced_and_its_run_goes_on(served: Server) -> None:
     assert "starting it again" in served.log
 
 
+def has_ended(process: psutil.Process) -> bool:
+    """Tell whether it is gone, or but a name that whoever took it over has yet to cross out."""
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
 def test_a_stop_ends_open_streams_with_whole_events_and_all_processes(served: Server) -> None:
     body = {
         "assistant_id": "slow",
@@ -79,9 +88,9 @@ def test_a_stop_ends_open_streams_with_whole_events_and_all_processes(served: Se
         started_s = time.monotonic()
         served.running.terminate()
         list(lines)
-        assert time.monotonic() - started_s < 2
+        assert time.monotonic() - started_s < 30, "the run would take a minute"
     assert served.stop() == 0, served.log
-    assert not [process for process in family if process.is_running()]
+    wait_for(lambda: all(map(has_ended, family)))
 
 
 def test_a_broken_graph_stops_the_start_and_binds_no_port(tmp_path: Path) -> None:
@@ -100,7 +109,7 @@ def test_no_process_outlives_a_killed_supervisor(make_server: MakeServer) -> Non
     family = psutil.Process(server.running.pid).children(recursive=True)
     assert len(family) >= 3
     os.kill(server.running.pid, signal.SIGKILL)
-    server.running.wait(5)
+    server.running.wait(60)
     _, alive = psutil.wait_procs(family, timeout=20)
     assert not alive
 

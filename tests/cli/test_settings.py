@@ -111,3 +111,16 @@ def test_another_process_reads_the_same_settings(monkeypatch: pytest.MonkeyPatch
     for name, value in environment(settings).items():
         monkeypatch.setenv(name, value)
     assert read_settings() == settings
+
+
+def test_the_direct_address_is_that_of_the_database_unless_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pooler, server = "postgresql://pooler/db", "postgresql://server/db"
+    assert read_settings(database_uri=pooler).direct_uri == pooler
+    monkeypatch.setenv("DATABASE_DIRECT_URI", server)
+    assert read_settings(database_uri=pooler).direct_uri == server
+    assert read_settings(database_uri="sqlite:///runs.db").direct_uri is None
+    monkeypatch.setenv("DATABASE_DIRECT_URI", "sqlite:///runs.db")
+    with pytest.raises(StartupError, match=r"database_direct_uri .* expected postgresql://"):
+        read_settings(database_uri=pooler)

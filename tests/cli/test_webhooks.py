@@ -41,11 +41,11 @@ def test_a_call_that_was_given_up_is_listed_and_sent_again(
         body = {"assistant_id": "echo", "input": {"message": "hi"}, "webhook": hook}
         assert "given up" in webhooks(server, config)
         run_id = server.post("/runs", body).json()["run_id"]
-        until_true(lambda: bool(webhooks(server, config, "--json")), 20)
+        until_true(lambda: bool(webhooks(server, config, "--json")))
         told = json.loads(webhooks(server, config, "--json"))
         assert (told["run_id"], told["attempts"]) == (run_id, 1)
         assert told["error"] == "the receiver answered 410"
         assert "s3cret" not in webhooks(server, config)
         assert webhooks(server, config, "--resend", run_id) == "1 made due again.\n"
-        until_true(lambda: len(receiver.calls) == 2, 20)
-        until_true(lambda: webhooks(server, config, "--json") == "", 20)
+        until_true(lambda: len(receiver.calls) == 2)
+        until_true(lambda: webhooks(server, config, "--json") == "")

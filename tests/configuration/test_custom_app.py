@@ -11,8 +11,10 @@ from uuid import uuid4
 import httpx
 import pytest
 from configuration.projects import HERE, write_project
-from servers import Server, free_port, until_true
+from ports import free_port
+from servers import Server, until_true
 
+from graphstead.contract.check import check_document
 from graphstead.graphs import load_project
 from graphstead.graphs.custom_app import load_custom_app
 from graphstead.problems import StartupError
@@ -78,7 +80,7 @@ def test_its_errors_are_its_own_and_what_it_forgot_is_a_json_500(served: Server)
     assert (forgotten.status_code, forgotten.json()["code"]) == (500, "server_error")
     assert forgotten.json()["request_id"] == forgotten.headers["x-request-id"]
     assert "hidden" not in forgotten.text
-    until_true(lambda: "own.Busy: hidden" in served.log, 5)
+    until_true(lambda: "own.Busy: hidden" in served.log)
     assert served.log.count("Traceback") == 1
 
 
@@ -87,7 +89,7 @@ def test_request_ids_and_cors_cover_its_routes_too(served: Server) -> None:
     answer = served.get("/own/tea", headers=headers)
     assert answer.headers["x-request-id"] == "mine"
     assert answer.headers["access-control-allow-origin"] == "*"
-    until_true(lambda: "path=/own/tea" in served.log and "request_id=mine" in served.log, 5)
+    until_true(lambda: "path=/own/tea" in served.log and "request_id=mine" in served.log)
 
 
 def test_streams_pass_its_middleware_event_by_event(served: Server) -> None:
@@ -108,6 +110,13 @@ def test_its_operations_are_in_the_contract_that_is_served(served: Server) -> No
     assert list(schemas["CustomThread"]["properties"]) == ["colour"]
     body = paths["/own"]["post"]["requestBody"]["content"]["application/json"]["schema"]
     assert body == {"$ref": "#/components/schemas/CustomThread"}
+
+
+def test_its_operations_are_in_the_contract_of_an_assistant_too(served: Server) -> None:
+    document = served.get("/assistants/echo/openapi.json").json()
+    assert document["paths"]["/own/{name}"]["get"]["tags"] == ["Own"]
+    assert list(document["components"]["schemas"]["CustomThread"]["properties"]) == ["colour"]
+    assert check_document(document) == []
 
 
 def test_a_start_up_that_fails_in_its_lifespan_refuses_the_start(tmp_path: Path) -> None:

@@ -85,7 +85,7 @@ def test_runs_on_loops_of_their_own_do_not_wait_for_each_other(served: Server) -
     thread_id = served.post("/threads", {}).json()["thread_id"]
     slow = served.post(f"/threads/{thread_id}/runs", {**BURN, "input": {"seconds": 3}}).json()
     place = f"/threads/{thread_id}/runs/{slow['run_id']}"
-    until_true(lambda: served.get(place).json()["status"] == "running", 10)
+    until_true(lambda: served.get(place).json()["status"] == "running")
     assert served.post("/runs/wait", ECHO).json()["reply"] == "hi"
     assert served.get(place).json()["status"] == "running"
 
@@ -95,7 +95,7 @@ def test_runs_on_loops_of_their_own_are_cancelled_and_resumed_like_others(served
     body = {"assistant_id": "slow", "input": {"steps": 100, "sleep_s": 0.1}}
     run = served.post(f"/threads/{thread_id}/runs", body).json()
     place = f"/threads/{thread_id}/runs/{run['run_id']}"
-    until_true(lambda: served.get(place).json()["status"] == "running", 10)
+    until_true(lambda: served.get(place).json()["status"] == "running")
     assert served.post(f"{place}/cancel?wait=true").status_code in (200, 202, 204)
     assert served.get(place).json()["status"] == "interrupted"
     asked = {"assistant_id": "approval", "input": {}}
@@ -106,7 +106,7 @@ def test_runs_on_loops_of_their_own_are_cancelled_and_resumed_like_others(served
 
 def test_a_graph_that_blocks_is_reported_by_file_and_line(server: Server) -> None:
     assert server.post("/runs/wait", BURN).status_code == 200
-    until_true(lambda: "a graph blocks its worker" in server.log, 10)
+    until_true(lambda: "a graph blocks its worker" in server.log)
     assert re.search(r"at=\S*/graphs/burn\.py:\d+ function=burn", server.log)
 
 

@@ -61,7 +61,7 @@ def request_line(server: Server, request_id: str) -> dict[str, Any]:
         told = [json.loads(line) for line in server.log.splitlines() if request_id in line]
         return [line for line in told if line["request_id"] == request_id and "path" in line]
 
-    until_true(lambda: bool(lines()), 5)
+    until_true(lambda: bool(lines()))
     return lines()[0]
 
 

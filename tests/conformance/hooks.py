@@ -32,7 +32,7 @@ ID = len(str(UUID(int=0)))
 MOST_RUNS = 10000
 FEW_RUNS = 20
 # Answered 501 when they say something, which would keep most drawn runs from being created.
-LATER_MEMBERS = frozenset({"feedback_keys", "langsmith_tracer", "strict_resume"})
+LATER_MEMBERS = frozenset({"feedback_keys", "langsmith_tracer"})
 DESTRUCTIVE = frozenset({"DELETE", "PATCH"})
 PROBES = frozenset(
     {"unspecified_http_method", "malformed_content_type", "unsupported_content_type"}
@@ -67,6 +67,9 @@ def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -
     if is_step(case):
         # Of a resource just made, its absence is reported only if nothing in the request was drawn.
         case.headers["X-Request-Id"] = f"step-{number}"
+        # The answer to an earlier step tells of what others have deleted since.
+        case.headers.pop("Idempotency-Key", None)
+        ask_for_what_lasts(case)
     if is_positive(case, ParameterLocation.HEADER) and "Idempotency-Key" in case.headers:
         case.headers["Idempotency-Key"] = f"key-{number}"
     versioned = "MCP-Protocol-Version" in (case.headers or {}) and number % 8
@@ -127,6 +130,12 @@ def use_real_ids(path: dict[str, Any], number: int, *, waiting: bool) -> None:
         "asset": "entrypoint.js",
     }
     path.update({name: real[name] for name in path.keys() & real.keys()})
+
+
+def ask_for_what_lasts(case: Case[Any]) -> None:
+    """Let what a step makes be there for the next ones: a thread's time may be a moment."""
+    if isinstance(case.body, dict) and is_positive(case, ParameterLocation.BODY):
+        case.body.pop("ttl", None)
 
 
 def use_new_ids(path: dict[str, Any]) -> None:

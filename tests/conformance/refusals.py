@@ -24,6 +24,7 @@ NODES = {
 }
 GRAPHS = tuple(NODES)
 ALL_GRAPHS = frozenset({*GRAPHS, "slow", "burn"})
+UNKNOWN_GRAPH = re.compile(r"Graph '.+' not found\. Expected one of", re.S)
 UNFIT = re.compile(r"Graph '\w+' refuses this: ")
 UNFIT_FILTER = re.compile(
     r"(?:Unsupported operator: |Operator )(?P<name>.+?)(?:\. A member| compares)", re.S
@@ -80,7 +81,7 @@ class Asked:
         """Return all values sent, as text."""
         path = [unquote(str(value)) for value in self.path.values()]
         sent = [*path, *self.query.values(), *self.headers.values(), self.body]
-        return frozenset(str(leaf) for part in sent for leaf in leaves(part))
+        return frozenset(text for part in sent for leaf in leaves(part) for text in _written(leaf))
 
 
 def is_deserved(problem: Mapping[str, Any], asked: Asked, known: Known) -> bool:
@@ -94,7 +95,7 @@ def is_deserved(problem: Mapping[str, Any], asked: Asked, known: Known) -> bool:
         return detail.startswith(f"'{asked.filled()}' not found")
     if UNREADABLE.match(detail):
         return any(f"'{text}'" in detail for text in asked.texts())
-    if problem.get("code") == "graph_not_found":
+    if problem.get("code") == "graph_not_found" or UNKNOWN_GRAPH.match(detail):
         return any(f"'{text}' not found" in detail for text in asked.texts() - ALL_GRAPHS)
     if problem.get("code") in ("unprocessable", "invalid_json"):
         return asked.breaks_contract or any(map(_is_too_large, leaves(asked.body)))
@@ -126,6 +127,13 @@ def is_deserved_by_message(error: Mapping[str, Any], headers: Mapping[str, Any],
         alone = any(item.get("method") == "initialize" for item in items(body))
         return bool(error["code"] == INVALID and (alone or version != BATCHING))
     return version == MODERN
+
+
+def _written(value: Any) -> Iterator[str]:
+    """Yield how a value may be quoted; 2.0 is read as 2 where an integer is asked for."""
+    yield str(value)
+    if isinstance(value, float) and value.is_integer():
+        yield str(int(value))
 
 
 def _first_blamed(detail: str, sent: frozenset[str]) -> str:

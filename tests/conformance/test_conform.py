@@ -18,7 +18,8 @@ from xml.etree import ElementTree
 
 import pytest
 from conformance.mutants import FAULTS, FAULTS_OF_BEHAVIOUR, Fault, Mutant
-from servers import Server, free_port
+from ports import free_port
+from servers import Server
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 

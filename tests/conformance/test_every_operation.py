@@ -6,7 +6,7 @@ import pytest
 from conformance.fuzzing import UNIT_PHASES, Outcome
 from conformance.operations import FULL, Described
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 every_operation = pytest.mark.parametrize("operation", FULL, ids=lambda one: one.label)
 BODILESS = frozenset({"/docs", "/info"})

@@ -6,7 +6,7 @@ import pytest
 from conformance.fuzzing import Outcome, fuzz_alone
 from conformance.operations import FULL, Described
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 each_operation = pytest.mark.parametrize("operation", FULL, ids=lambda one: one.label)
 IDS = [one.operation_id for one in FULL]

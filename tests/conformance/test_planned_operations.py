@@ -26,7 +26,7 @@ def test_a_planned_operation_answers_501_with_a_detail(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("operation", FULL, ids=lambda one: one.label)
 def test_no_other_operation_answers_501_as_a_whole(operation: Described, fuzzed: Outcome) -> None:
     answers = [one for one in fuzzed.exchanges if one.operation == operation.label]

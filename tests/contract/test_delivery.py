@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 import socket
 import time
 from collections.abc import AsyncIterator, Callable
@@ -15,6 +16,9 @@ import uvicorn
 from graphstead.contract.exchange import Disconnected
 
 EVENTS = "/streams/events"
+
+# So long do idle sources sleep: what comes sooner did not wait for their end.
+IDLE_S = 60
 
 
 @asynccontextmanager
@@ -47,7 +51,7 @@ async def live(
     """A client of a served application."""
     async with (
         serving(make_app(engine=closed)) as url,
-        httpx.AsyncClient(base_url=url, timeout=10) as client,
+        httpx.AsyncClient(base_url=url, timeout=IDLE_S) as client,
     ):
         yield client
 
@@ -71,7 +75,7 @@ async def test_the_first_event_arrives_while_the_source_still_works(
     async with live.stream("GET", EVENTS, params={"how": "idle"}) as response:
         first = await anext(response.aiter_raw())
     assert first.startswith(b"event: metadata")
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < IDLE_S / 2
 
 
 @pytest.mark.parametrize("how", ["idle", "busy"])
@@ -83,7 +87,7 @@ async def test_a_client_that_leaves_is_noticed_at_once(
     async with live.stream(method, EVENTS, **sent) as response:
         await anext(response.aiter_raw())
     left = time.monotonic()
-    assert await asyncio.wait_for(closed.get(), 5) - left < 0.5
+    assert await asyncio.wait_for(closed.get(), IDLE_S) - left < IDLE_S / 2
 
 
 async def test_a_refusal_before_the_stream_is_an_ordinary_error(live: httpx.AsyncClient) -> None:
@@ -142,7 +146,7 @@ async def test_slow_json_keeps_the_connection_alive_with_newlines(
     live: httpx.AsyncClient,
 ) -> None:
     response = await live.get("/streams/slow", params={"how": "long"})
-    assert response.content == b'\n\n{"n":3}'
+    assert re.fullmatch(rb'\n+{"n":3}', response.content)
     assert response.json() == {"n": 3}
     assert response.headers["location"] == "/join"
 
@@ -165,7 +169,7 @@ async def test_slow_json_is_given_up_when_the_client_leaves(
     async with live.stream("GET", "/streams/slow", params={"how": "idle"}) as response:
         await anext(response.aiter_raw())
     left = time.monotonic()
-    assert await asyncio.wait_for(closed.get(), 5) - left < 0.5
+    assert await asyncio.wait_for(closed.get(), IDLE_S) - left < IDLE_S / 2
 
 
 async def test_slow_json_stays_incomplete_when_the_server_drains(
@@ -189,6 +193,6 @@ async def test_a_handler_can_learn_that_its_client_left() -> None:
     first.cancel()
     messages.put_nowait({"type": "http.request"})
     messages.put_nowait({"type": "http.disconnect"})
-    await asyncio.wait_for(second, 1)
+    await asyncio.wait_for(second, 30)
     assert disconnected.is_set()
     await disconnected.stop()

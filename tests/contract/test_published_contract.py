@@ -8,10 +8,11 @@ import pytest
 
 from graphstead.contract.check import check_document
 from graphstead.contract.compile import Contract, Operation, compile_contract
-from graphstead.contract.load import Document, bundle, escape, packaged, render
+from graphstead.contract.load import Document, bundle, escape, follow, packaged, render
 from graphstead.contract.response import close_answers
 from graphstead.contract.route import RouteTable
 from graphstead.contract.schemas import schemas_for
+from graphstead.contract.specification import METHODS
 
 SPEC = Path(__file__).parents[2] / "spec"
 
@@ -63,6 +64,44 @@ def test_operations_with_parameters_declare_how_they_are_refused(contract: Contr
 def refusal_of(operation: Operation) -> str:
     """Return the status of what the contract refuses."""
     return "400" if operation.rpc_by_status else "422"
+
+
+def test_every_number_that_is_asked_for_has_bounds(published: Document) -> None:
+    unbound = {
+        where
+        for where, schema in numbers_of_requests(published)
+        if not {"enum", "maximum"} & schema.keys()
+    }
+    # Ids of JSON-RPC are the caller's; any time beyond a century is taken for one.
+    assert unbound == {"MCPRequestId.anyOf", "A2ARequestId.id", "StorePutRequest.ttl"}
+
+
+def numbers_of_requests(published: Document) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Give every schema of a number that a request may bring, with where it stands."""
+    for path in published["paths"].values():
+        for asked in (path, *(path[method] for method in METHODS if method in path)):
+            for name in ("parameters", "requestBody"):
+                yield from numbers_in(published, asked.get(name), name, name, set())
+
+
+def numbers_in(
+    published: Document, node: Any, within: str, key: str, seen: set[str]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    if isinstance(node, list):
+        for item in node:
+            yield from numbers_in(published, item, within, key, seen)
+    elif isinstance(node, dict) and isinstance(node.get("$ref"), str):
+        reference = node["$ref"]
+        if reference not in seen:
+            seen.add(reference)
+            name = reference.rpartition("/")[2]
+            yield from numbers_in(published, follow(published, reference), name, key, seen)
+    elif isinstance(node, dict):
+        kinds = node.get("type", ())
+        if {"integer", "number"} & {*([kinds] if isinstance(kinds, str) else kinds)}:
+            yield f"{within}.{key}", node
+        for inner_key, inner in node.items():
+            yield from numbers_in(published, inner, within, inner_key, seen)
 
 
 def test_planned_operations_declare_501(contract: Contract) -> None:

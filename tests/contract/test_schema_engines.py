@@ -7,7 +7,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from graphstead.contract.load import Document, packaged
-from graphstead.contract.schemas import PythonSchemas, RustSchemas, schemas_for
+from graphstead.contract.schemas import (
+    PythonSchemas,
+    RustSchemas,
+    distrusted_engine,
+    schemas_for,
+)
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-5, 5) | st.sampled_from(["", "values", "x", "thing"]),
@@ -80,3 +85,11 @@ def test_pointers_may_contain_braces_and_slashes(document: Document) -> None:
             .at(pointer)
             .ok({"thing_id": "0" * 8 + "-0000" * 3 + "-" + "0" * 12, "name": "x"})
         )
+
+
+@pytest.mark.parametrize(
+    ("release", "found"),
+    [("0.44.1", "0.44.1"), ("0.60.0", "0.60.0"), ("0.60.1", None), ("1.2", None), (None, None)],
+)
+def test_an_engine_that_judges_wrongly_is_not_used(release: str | None, found: str | None) -> None:
+    assert distrusted_engine(release) == found

@@ -35,7 +35,7 @@ class Line:
         self.sent.put_nowait({"type": "websocket.receive", "text": text})
 
     async def hear(self) -> dict[str, Any]:
-        return await asyncio.wait_for(self.heard.get(), 5)
+        return await asyncio.wait_for(self.heard.get(), 60)
 
 
 async def test_a_handler_hears_and_says_frames(make_app: Callable[..., Any]) -> None:

@@ -124,7 +124,7 @@ def test_what_the_own_saver_cannot_do_is_told_by_name(memories: Server) -> None:
     # None of it has happened, and what can be done is done.
     assert memories.get(gone).json()["status"] == "success"
     assert memories.call("DELETE", f"/threads/{thread}").status_code == 204
-    until_true(lambda: memories.get(place).status_code == 404, 10)
+    until_true(lambda: memories.get(place).status_code == 404)
 
 
 def test_items_are_kept_by_the_own_store(memories: Server) -> None:
@@ -165,7 +165,7 @@ def test_everything_is_asked_of_a_saver_that_can(files: Server) -> None:
     assert (checkpoints_of(files, copied), count_of(files, copied)) == (1, 2)
     slow = {"assistant_id": "counter", "input": {"steps": 9, "sleep_s": 0.3}}
     made = files.post(f"/threads/{thread}/runs", slow).json()["run_id"]
-    until_true(lambda: checkpoints_of(files, thread) > before + 1, 15)
+    until_true(lambda: checkpoints_of(files, thread) > before + 1)
     undone = files.post(f"/threads/{thread}/runs/{made}/cancel?wait=true&action=rollback")
     assert undone.status_code in (200, 204), undone.text
     assert (checkpoints_of(files, thread), count_of(files, thread)) == (before, 2)
@@ -177,7 +177,7 @@ def test_a_killed_run_goes_on_from_the_own_savers_checkpoint(files: Server) -> N
     thread = new_thread(files)
     body = {"assistant_id": "counter", "input": {"steps": 5, "sleep_s": 0.4}}
     made = files.post(f"/threads/{thread}/runs", body).json()["run_id"]
-    until_true(lambda: (count_of(files, thread) or 0) >= 2, 15)
+    until_true(lambda: (count_of(files, thread) or 0) >= 2)
     files.restart(kill=True)
     place = f"/threads/{thread}/runs/{made}"
     assert files.get(f"{place}/join").json()["count"] == 5

@@ -67,7 +67,7 @@ class World:
             run = self.client.runs.create(
                 thread_id, "slow", input={"steps": 50, "sleep_s": 0.2}, stream_resumable=True
             )
-            until_true(lambda: self._status(thread_id, run["run_id"]) == "running", 10)
+            until_true(lambda: self._status(thread_id, run["run_id"]) == "running")
             return run
         run = self.client.runs.create(thread_id, "chat", input=HI, stream_resumable=True)
         self.client.runs.join(thread_id, run["run_id"])

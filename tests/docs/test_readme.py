@@ -51,9 +51,3 @@ def test_the_sdk_example_asks_and_goes_on(server: Server, tmp_path: Path) -> Non
     question, answer = done.stdout.splitlines()
     assert "Send this?" in question
     assert "'result': 'sent'" in answer
-
-
-def test_every_page_the_readme_links_to_exists() -> None:
-    links = re.findall(r"\]\((?!http)([^)#]+)\)", README)
-    assert links
-    assert not [link for link in links if not (ROOT / link).exists()]

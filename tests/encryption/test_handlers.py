@@ -73,7 +73,7 @@ def test_handlers_encrypt_everything_under_the_context_of_who_asked(
     assert server.call("PUT", "/store/items", json=item, headers=by("north")).status_code == 204
     cron = {"assistant_id": "keeper", "schedule": "* * * * * *", "input": {"secret": SECRET}}
     made = server.post("/runs/crons", cron, headers=by("north")).json()["cron_id"]
-    until_true(lambda: "a cron made its run" in server.log, 10)
+    until_true(lambda: "a cron made its run" in server.log)
     assert server.call("DELETE", f"/runs/crons/{made}").status_code == 204
 
     assert SECRET.encode() not in on_disk(server)
@@ -153,9 +153,9 @@ def test_a_run_that_cannot_be_stored_waits_for_its_handlers(toy: Server, calls: 
     body = {"assistant_id": "keeper", "input": {"secret": SECRET, "steps": 3, "sleep_s": 0.3}}
     made = server.post(f"/threads/{thread}/runs", body, headers=by("north")).json()
     place = f"/threads/{thread}/runs/{made['run_id']}"
-    until_true(lambda: server.get(place).json()["status"] == "running", 10)
+    until_true(lambda: server.get(place).json()["status"] == "running")
     set_mode(calls, "raise")
-    until_true(lambda: "cannot be encrypted and waits" in server.log, 20)
+    until_true(lambda: "cannot be encrypted and waits" in server.log)
     set_mode(calls, "")
     assert server.get(f"{place}/join").json()["count"] == 3
     assert run(server, other, "south")["count"] == 1

@@ -50,7 +50,7 @@ async def test_what_is_told_is_read_back_and_lies_nowhere_in_clear(
                 stream_resumable=True,
             )
         )
-        until_true(lambda: bool(receiver.calls), 10)
+        until_true(lambda: bool(receiver.calls))
         assert receiver.bodies[0]["values"]["secret"] == SECRET
         assert receiver.calls[0][0].endswith(SECRET)
     assert payloads(parts, "custom")[0] == {"streamed": f"{SECRET} in a stream"}
@@ -121,7 +121,7 @@ async def test_a_killed_run_goes_on_from_its_encrypted_checkpoint(
         state = server.get(f"/threads/{thread}/state").json()
         return bool(state["values"].get("count", 0) >= 2)
 
-    until_true(has_begun, 20)
+    until_true(has_begun)
     server.restart(kill=True)
     values = await client.runs.join(thread, run["run_id"])
     assert values["count"] == 6

@@ -35,6 +35,7 @@ class Limits:
     bg_job_max_retries: int = 3
     resumable_stream_ttl_s: float = 120
     history_days: int = 30
+    dead_webhook_days: int = 30
 
 
 class Chain(TypedDict, total=False):

@@ -63,6 +63,15 @@ async def test_a_batch_that_fails_writes_nothing(store: GraphStore) -> None:
     assert await store.aget(PLACE, "k") is None
 
 
+@pytest.mark.parametrize("value", ["a bare text", [1, 2], 7])
+async def test_a_value_that_is_no_dict_is_refused_by_name(store: GraphStore, value: Any) -> None:
+    expected = f"item 'k' in 'users.ada' must be a dict, not a {type(value).__name__}"
+    with pytest.raises(ValueError, match=expected):
+        await store.aput(PLACE, "k", value)
+    with pytest.raises(ValueError, match=expected):
+        await asyncio.to_thread(store.put, PLACE, "k", value)
+
+
 def test_threads_without_a_loop_use_the_same_store(store: GraphStore) -> None:
     workers = [
         threading.Thread(target=store.put, args=(PLACE, f"k{n}", {"n": n})) for n in range(8)

@@ -85,7 +85,7 @@ class Party:
             )
 
     def recover(self) -> None:
-        lost = self.storage.read_blocking(lambda tx: tx.runs.orphans(CLOCK.now_ms(), 100))
+        lost = self.storage.read_blocking(lambda tx: tx.runs.orphans(100))
         self.storage.write_blocking(lambda tx: transitions.recover(tx, lost, CLOCK, 1000))
 
     def delete(self, thread_id: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -18,11 +18,13 @@ from graphstead.engine import thread_life, transitions
 from graphstead.engine.checkpoints import Saver
 from graphstead.engine.clock import wire_time_of_ms
 from graphstead.engine.drafts import Draft
+from graphstead.engine.pruning import prune
+from graphstead.engine.rewinding import WatchedClock
 from graphstead.engine.thread_rows import MINUTE_MS, default_ttl, new_row
 from graphstead.engine.upkeep import AT_ONCE, DAY_MS, PURGE_EVERY, Quota, Upkeep
 from graphstead.graphs.thread_ttl import ThreadTtl
-from graphstead.storage.base import Storage
-from graphstead.storage.rows import AssistantRow, RunRow
+from graphstead.storage.base import Storage, Tx
+from graphstead.storage.rows import AssistantRow, DeliveryRow, RunRow
 
 TTL = {"strategy": "keep_latest", "ttl_minutes": 60.0}
 
@@ -30,6 +32,7 @@ TTL = {"strategy": "keep_latest", "ttl_minutes": 60.0}
 @dataclass(frozen=True)
 class KeepForEver(Limits):
     history_days: int = 0
+    dead_webhook_days: int = 0
 
 
 @pytest.fixture
@@ -66,11 +69,18 @@ def set_state(storage: Storage, thread_id: str, at_ms: int) -> None:
     )
 
 
-def swept(storage: Storage, clock: StoppedClock, limits: Limits, done: Callable[[], bool]) -> None:
-    """Let upkeep work until `done`, for two seconds at most."""
-    upkeep = Upkeep(None, storage, limits, clock)
+def swept(
+    storage: Storage,
+    clock: StoppedClock,
+    limits: Limits,
+    done: Callable[[], bool],
+    *,
+    for_s: float = 60,
+) -> None:
+    """Let upkeep work until `done`, or for so long where that is not to happen."""
+    upkeep = Upkeep(None, storage, limits, WatchedClock(clock))
     upkeep.start()
-    until_s = time.monotonic() + 2
+    until_s = time.monotonic() + for_s
     while not done() and time.monotonic() < until_s:
         time.sleep(0.02)
     upkeep.stop()
@@ -95,7 +105,7 @@ def test_the_sweep_forgets_the_history_of_threads_long_at_rest(
 def test_history_may_be_kept_for_ever(storage: Storage, clock: StoppedClock) -> None:
     make_thread(storage, "t", NOON_MS - 1000 * DAY_MS)
     run_chain(storage, "t", 3)
-    swept(storage, clock, KeepForEver(), lambda: checkpoints(storage, "t") == 1)
+    swept(storage, clock, KeepForEver(), lambda: checkpoints(storage, "t") == 1, for_s=1)
     assert checkpoints(storage, "t") > 3
 
 
@@ -227,3 +237,54 @@ def test_a_sweep_takes_its_limit_in_slices_and_then_rests() -> None:
     quota.spend(3, more=False)
     assert [quota.slice(61), quota.slice(120)] == [0, AT_ONCE]
     assert Quota.of(None, 1.0).every_turns == PURGE_EVERY
+
+
+# ---- webhook calls that were given up
+
+
+def give_up(storage: Storage, ages_days: Mapping[str, float], *, dead: bool = True) -> None:
+    """Store the calls of runs that ended so many days before noon."""
+
+    def add(tx: Tx) -> None:
+        for run_id, days in ages_days.items():
+            ended_ms = NOON_MS - int(days * DAY_MS)
+            again_ms = None if dead else NOON_MS + DAY_MS
+            row = DeliveryRow(run_id, "https://a.example", b"{}", ended_ms, again_ms)
+            tx.deliveries.add(row)
+
+    storage.write_blocking(add)
+
+
+def dead_calls(storage: Storage) -> list[str]:
+    return [row.run_id for row in storage.read_blocking(lambda tx: tx.deliveries.dead(9999))]
+
+
+def test_the_sweep_forgets_calls_that_were_given_up_long_ago_in_slices(
+    storage: Storage, clock: StoppedClock
+) -> None:
+    give_up(storage, {f"old-{n}": 31 for n in range(2 * AT_ONCE + 1)} | {"young": 29})
+    give_up(storage, {"owed": 300}, dead=False)
+    swept(storage, clock, Limits(), lambda: len(dead_calls(storage)) == 1)
+    assert dead_calls(storage) == ["young"]
+    assert storage.read_blocking(lambda tx: tx.deliveries.next_ms()) is not None
+
+
+def test_calls_that_were_given_up_may_be_kept_for_ever(
+    storage: Storage, clock: StoppedClock
+) -> None:
+    give_up(storage, {"old": 10_000})
+    swept(storage, clock, KeepForEver(), lambda: dead_calls(storage) == [], for_s=1)
+    assert dead_calls(storage) == ["old"]
+
+
+@pytest.mark.parametrize(("days", "left"), [(30, 1), (0, 5)])
+def test_pruning_by_hand_keeps_to_the_same_days_and_0_is_never(
+    storage: Storage, clock: StoppedClock, days: int, left: int
+) -> None:
+    make_thread(storage, "t", NOON_MS - 1000 * DAY_MS)
+    run_chain(storage, "t", 3)
+    give_up(storage, {"old": 1000})
+    kept = checkpoints(storage, "t")
+    done = prune(storage, clock, history_days=days, stream_ttl_s=1, dead_webhook_days=days)
+    assert (done.webhook_calls, done.trimmed_threads) == ((1, 1) if days else (0, 0))
+    assert checkpoints(storage, "t") == min(left, kept)

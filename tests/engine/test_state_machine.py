@@ -142,7 +142,7 @@ class RunLife(RuleBasedStateMachine):
 
     @rule(run=claims)
     def give_back(self, run: RunRow) -> None:
-        self.do(lambda tx: transitions.give_back(tx, run, CLOCK))
+        self.do(lambda tx: transitions.give_back(tx, [run], CLOCK))
 
     @rule(data=st.data(), action=st.sampled_from(("interrupt", "rollback")))
     def cancel(self, data: st.DataObject, action: Any) -> None:

@@ -154,7 +154,7 @@ def test_a_sender_takes_what_is_due_and_forgets_what_arrived(
     storage.write_blocking(lambda tx: tx.deliveries.add(delivery(receiver.url, attempts=0)))
     sender = Sender(storage, StoppedClock(NOON_MS), HERE, None)
     sender.start()
-    until_s = time.monotonic() + 5
+    until_s = time.monotonic() + 60
     while not receiver.calls and time.monotonic() < until_s:
         time.sleep(0.05)
     sender.stop()
@@ -172,6 +172,6 @@ def test_a_receiver_that_hangs_does_not_hold_up_the_end(storage: Storage) -> Non
         connection, _ = silent.accept()
         begun_s = time.monotonic()
         sender.stop()
-        assert time.monotonic() - begun_s < 4
+        assert time.monotonic() - begun_s < 8, "a call may take 20 s"
         connection.close()
     assert storage.read_blocking(lambda tx: tx.deliveries.next_ms()) is not None

@@ -164,7 +164,7 @@ def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
     path = make_config(
         tmp_path,
         dependencies=["./nowhere"],
-        env="missing.env",
+        env=["A"],
         graphs={
             "a": "./a.py",
             "b": 7,
@@ -182,8 +182,15 @@ def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
         "FILE: graphs.d: only Python graphs can be served, found './d.ts:graph'",
         f"FILE: graphs.e: {expected}, found './e.py:not-a-name'",
         "FILE: dependencies: there is no folder './nowhere' beside this file",
-        "FILE: env: there is no file 'missing.env' beside this file",
+        "FILE: env: expected a path or an object of names to text, found a list",
     ]
+
+
+def test_a_fresh_clone_has_no_file_of_secrets_and_is_served_all_the_same(tmp_path: Path) -> None:
+    project = load(tmp_path, env=".env")
+    assert project.env == {}
+    [warning] = project.warnings
+    assert "env: there is no file '.env' beside this file, so nothing is set from it" in warning
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, NotRequired, cast
+from typing import Annotated, Any, Literal, NotRequired, Required, cast
 
 import pytest
 from langgraph.func import entrypoint
@@ -50,6 +50,13 @@ class Opaque:
 class Odd(TypedDict):
     o: Opaque
     ok: int
+
+
+class Noted(TypedDict):
+    """As middlewares of agents write their members: the qualifier within the notes."""
+
+    seen: Annotated[NotRequired[int | None], "left out of input"]
+    asked: Required[str]
 
 
 class Awkward(TypedDict):
@@ -141,6 +148,18 @@ def test_field_names_that_pydantic_keeps_for_itself_are_described() -> None:
     state = describe(make(Awkward))["state_schema"]
     assert state is not None
     assert list(state["properties"]) == ["_private", "copy", "model_name"]
+
+
+def test_qualifiers_within_notes_are_no_part_of_a_type() -> None:
+    found = describe(make(Noted, name="noted"))
+    assert found["state_schema"] == {
+        "properties": {
+            "seen": optional({"anyOf": [{"type": "integer"}, {"type": "null"}], "title": "Seen"}),
+            "asked": optional({"title": "Asked", "type": "string"}),
+        },
+        "title": "noted_state",
+        "type": "object",
+    }
 
 
 def test_messages_are_described_in_full() -> None:

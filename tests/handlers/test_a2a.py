@@ -13,6 +13,7 @@ from a2a.compat.v0_3 import types as legacy_types
 from a2a.server.routes.jsonrpc_dispatcher import JsonRpcDispatcher
 from a2a.types import a2a_pb2 as pb
 from a2a.utils.errors import JSON_RPC_ERROR_CODE_MAP
+from factories import NOBODY
 from servers import Server, until_true
 
 from graphstead.contract.load import packaged
@@ -79,7 +80,7 @@ def test_numbers_names_and_states_are_those_of_the_protocols_sdk() -> None:
     assert {one for one in states if one.startswith("TASK_")} == set(pb.TaskState.keys()) - unused
 
 
-TASK = f"{uuid4()}:{uuid4()}"
+TASK = f"{NOBODY}:{NOBODY}"
 
 
 @pytest.mark.parametrize(
@@ -106,7 +107,7 @@ TASK = f"{uuid4()}:{uuid4()}"
         ("chat", "ListTasks", {"statusTimestampAfter": "2016-12-31T23:59:60Z"}, -32602, "instant"),
         ("echo", "message/send", message(text("a")), -32602, "message, reply"),
         ("nope", "message/send", message(text("a")), -32602, "nope"),
-        (str(uuid4()), "tasks/get", {"id": TASK}, -32602, "not found"),
+        (NOBODY, "tasks/get", {"id": TASK}, -32602, "not found"),
     ],
 )
 def test_a_fault_is_told_by_its_number_and_names_what_is_wrong(
@@ -241,7 +242,7 @@ def test_an_answer_at_once_shows_the_message_and_the_task_comes_to_an_end(server
         got = call(server, "chat", "tasks/get", {"id": task["id"]})["result"]
         return bool(got["status"]["state"] == "completed")
 
-    until_true(completed, 10)
+    until_true(completed)
 
 
 def test_an_answer_sent_again_resumes_once(server: Server) -> None:
@@ -282,7 +283,7 @@ def test_a_client_that_leaves_does_not_end_its_task(server: Server) -> None:
         got = call(server, "slow", "tasks/get", {"id": task_id})["result"]
         return bool(got["status"]["state"] == "completed")
 
-    until_true(completed, 10)
+    until_true(completed)
 
 
 def test_a_task_is_only_its_own_assistants(server: Server) -> None:

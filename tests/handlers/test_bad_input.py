@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from factories import NOBODY
 from servers import Server
 
-UNKNOWN = str(uuid.uuid4())
+UNKNOWN = NOBODY
 ECHO = {"assistant_id": "echo", "input": {}}
 JSON = {"content-type": "application/json"}
 RUN_PATHS = ("/runs", "/runs/wait", "/runs/stream")
@@ -154,6 +154,36 @@ def test_a_query_parameter_of_the_wrong_kind_is_refused_by_its_name(
 ) -> None:
     answer = server.get(f"/threads/{UNKNOWN}/runs/{UNKNOWN}/stream?{query}")
     assert names in refusal(answer)["detail"]
+
+
+@pytest.mark.parametrize("number", ["1e300", "9007199254740992", "18446744073709551615", "1.5"])
+@pytest.mark.parametrize(
+    ("path", "body", "names"),
+    [
+        ("/threads/search", '{"offset": %s}', "body.offset"),
+        ("/store/namespaces", '{"max_depth": %s}', "body.max_depth"),
+        (f"/assistants/{UNKNOWN}/latest", '{"version": %s}', "body.version"),
+        (
+            "/runs",
+            '{"assistant_id": "echo", "config": {"recursion_limit": %s}}',
+            "body.config.recursion_limit",
+        ),
+    ],
+)
+def test_a_number_that_no_integer_holds_is_refused_by_its_name(
+    server: Server, path: str, body: str, number: str, names: str
+) -> None:
+    kind = {"content-type": "application/json"}
+    answer = server.call("POST", path, content=(body % number).encode(), headers=kind)
+    assert names in refusal(answer)["detail"]
+
+
+@pytest.mark.parametrize("digits", [19, 20, 30, 5000])
+def test_a_query_number_of_too_many_digits_is_refused_by_its_name(
+    server: Server, digits: int
+) -> None:
+    answer = server.get(f"/threads/{UNKNOWN}/runs?offset={'9' * digits}")
+    assert refusal(answer)["detail"].startswith("query.offset: 9999")
 
 
 def test_an_event_id_of_the_wrong_kind_is_refused_by_its_name(server: Server) -> None:

@@ -24,7 +24,7 @@ def read(server: Server, thread_id: str, run_id: str) -> dict[str, Any]:
 
 
 def running(server: Server, thread_id: str, run_id: str) -> dict[str, Any]:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while (run := read(server, thread_id, run_id))["status"] == "pending":
         assert time.monotonic() < deadline
         time.sleep(0.02)

@@ -66,7 +66,7 @@ def test_runs_of_a_worker_are_counted_by_whichever_process_answers(served: Serve
     name, labels = "graphstead_runs_ended_total", (("graph_id", "steps"), ("status", "success"))
     for _ in range(3):
         served.post("/runs/wait", {"assistant_id": "steps", "input": {"topic": "tea"}})
-    until_true(lambda: figure(served, name, *labels) == 3, 10)
+    until_true(lambda: figure(served, name, *labels) == 3)
     figures = samples(served)
     assert figures["lg_api_run_attempt_started_counter_total", ()] >= 3
     assert figures["lg_api_run_success_counter_total", ()] >= 3
@@ -86,12 +86,12 @@ def test_requests_are_counted_exactly_under_the_template_of_their_path(served: S
     served.get(f"/threads/{thread_id}")
     served.get(f"/nowhere/{thread_id}")
     # What the other process answered within the last second may come later.
-    until_true(lambda: figure(served, "lg_api_http_requests_total", *SEARCH) == before + 20, 10)
+    until_true(lambda: figure(served, "lg_api_http_requests_total", *SEARCH) == before + 20)
 
     def paths() -> set[str]:
         return {dict(labels).get("path", "") for _, labels in samples(served)}
 
-    until_true(lambda: "/threads/{thread_id}" in paths(), 10)
+    until_true(lambda: "/threads/{thread_id}" in paths())
     assert not any(thread_id in path for path in paths())
 
 
@@ -102,8 +102,8 @@ def test_no_count_goes_backwards_when_an_api_process_is_killed(served: Server) -
     children = part_of(served, "graphstead.prefork")
     youngest = max(children, key=lambda child: child.create_time())
     youngest.kill()
-    until_true(lambda: not youngest.is_running(), 10)
-    until_true(lambda: figure(served, "graphstead_processes") == 3, 20)
+    until_true(lambda: not youngest.is_running())
+    until_true(lambda: figure(served, "graphstead_processes") == 3)
     assert figure(served, "lg_api_http_requests_total", *SEARCH) >= before
 
 
@@ -114,7 +114,7 @@ def test_queue_and_streams_are_told_while_they_last(served: Server) -> None:
         lines = stream.iter_lines()
         next(line for line in lines if line.startswith("event: values"))
         served.post(runs, SLOW)
-        until_true(lambda: figure(served, "graphstead_open_streams") == 1, 10)
+        until_true(lambda: figure(served, "graphstead_open_streams") == 1)
         told = served.get("/metrics?format=json").json()
         assert told["queue"]["n_running"] == 1
         assert told["queue"]["n_pending"] == 1
@@ -123,10 +123,10 @@ def test_queue_and_streams_are_told_while_they_last(served: Server) -> None:
         assert told["queue"]["pending_unblocked_runs_wait_time_max_secs"] is None
         assert told["workers"] == {"max": 10, "active": 1, "available": 9}
         assert told["figures"]["graphstead_queue_age_seconds"] == 0
-        assert figure(served, "graphstead_event_lag_milliseconds_count") > 0
+        until_true(lambda: figure(served, "graphstead_event_lag_milliseconds_count") > 0)
     served.call("DELETE", f"/threads/{thread_id}")
-    until_true(lambda: figure(served, "graphstead_open_streams") == 0, 10)
-    until_true(lambda: figure(served, "lg_api_num_running_runs") == 0, 10)
+    until_true(lambda: figure(served, "graphstead_open_streams") == 0)
+    until_true(lambda: figure(served, "lg_api_num_running_runs") == 0)
     assert figure(served, "lg_api_num_pending_runs") == 0
 
 
@@ -138,7 +138,7 @@ def test_json_tells_the_same_requests_as_the_text(served: Server) -> None:
         (one,) = [one for one in told if (one["path"], one["status"]) == ("/threads/search", 200)]
         return bool(figure(served, "lg_api_http_requests_total", *SEARCH) == one["count"] > 0)
 
-    until_true(agree, 10)
+    until_true(agree)
 
 
 def test_many_scrapes_at_once_all_see_whole_figures(served: Server) -> None:

@@ -139,7 +139,11 @@ def test_the_tree_shows_the_graphs_at_work(server: Server) -> None:
         ("run.start", {"assistant_id": str(uuid4())}, "invalid_argument"),
         ("run.start", {"assistant_id": "echo", "config": 5}, "invalid_argument"),
         ("run.start", {"assistant_id": "echo", "multitaskStrategy": "x"}, "invalid_argument"),
-        ("run.start", {"assistant_id": "echo", "strict_resume": True}, "not_supported"),
+        (
+            "run.start",
+            {"assistant_id": "echo", "langsmith_tracer": {"x": 1}},
+            "not_supported",
+        ),
         ("input.respond", {}, "invalid_argument"),
         ("input.respond", {"interrupt_id": "x"}, "invalid_argument"),
         ("input.respond", {"responses": []}, "invalid_argument"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -32,7 +33,7 @@ def test_a_database_that_somebody_locks_is_unavailable_until_it_is_free(
     assert server.get("/ok").status_code == 200
     other.execute("rollback")
     other.close()
-    until_true(lambda: server.get("/ok?check_db=1").status_code == 200, 20)
+    until_true(lambda: server.get("/ok?check_db=1").status_code == 200)
 
 
 async def test_a_damaged_database_is_a_server_error(tmp_path: Path) -> None:
@@ -53,11 +54,19 @@ def test_info_names_the_parts_that_this_server_has(server: Server) -> None:
     assert told["host"]["kind"] == "self-hosted"
     found = told["capabilities"]
     assert found["backend"] == "sqlite"
-    assert len(found["contract"]) == 32
+    assert re.fullmatch("[0-9a-f]{16}", found["contract"])
     assert (found["webhooks"], found["store_index"], found["auth"]) == (True, False, False)
     table = {row["path"]: row["support"] for row in _routes(server)}
     assert found["mcp"] is (table["/mcp"] == "full")
     assert found["a2a"] is (table["/a2a/{assistant_id}"] == "full")
+
+
+def test_the_contract_has_one_fingerprint_wherever_it_is_told(server: Server) -> None:
+    pin = server.get("/info").json()["capabilities"]["contract"]
+    assert f"Contract {pin}." in server.get("/llms.txt").text
+    assert f"contract `{pin}`" in server.get("/skills/agent-server/SKILL.md").text
+    own = server.get("/assistants/echo/openapi.json").json()
+    assert own["x-graphstead-assistant"]["contract"] == pin
 
 
 def _routes(server: Server) -> list[dict[str, str]]:

@@ -209,6 +209,16 @@ async def test_a_page_tells_the_true_total_and_where_the_next_begins(
     assert "x-pagination-next" not in last.headers
 
 
+async def test_numbers_of_a_page_may_be_written_as_json_has_them(
+    server: Server, client: LangGraphClient
+) -> None:
+    ids = [await new_thread(client) for _ in range(3)]
+    found = server.post("/threads/search", {"ids": ids, "limit": 1.0, "offset": 1.0})
+    assert found.headers["x-pagination-next"] == "2"
+    history = server.post(f"/threads/{ids[0]}/history", {"limit": 1.0})
+    assert (history.status_code, history.json()) == (200, [])
+
+
 async def test_members_are_selected_and_values_extracted_by_path(
     client: LangGraphClient, thread_id: str
 ) -> None:
@@ -382,7 +392,7 @@ async def test_deleting_a_busy_thread_stops_its_runs_and_ends_their_streams(
     client: LangGraphClient, thread_id: str, tmp_path: Path
 ) -> None:
     marks = tmp_path / "marks"
-    given: Any = {"steps": 600, "sleep_s": 0.05, "marks": str(marks)}
+    given: Any = {"steps": 2400, "sleep_s": 0.05, "marks": str(marks)}
     run = await client.runs.create(thread_id, "slow", input=given)
     waiting = await client.runs.create(thread_id, "slow", input=given)
     joins = [
@@ -394,7 +404,7 @@ async def test_deleting_a_busy_thread_stops_its_runs_and_ends_their_streams(
 
     await until(begun)
     await client.threads.delete(thread_id)
-    answers: Any = await asyncio.wait_for(asyncio.gather(*joins), 5)
+    answers: Any = await asyncio.wait_for(asyncio.gather(*joins), 60)
     for answer in answers:
         assert answer["__error__"]["message"] == "404: Run not found"
     done = marks.read_text()

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Any, Protocol
 
 import pytest
+from factories import until
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, StateGraph
 from langgraph.pregel.remote import RemoteGraph
@@ -118,7 +119,12 @@ async def test_a_remote_graph_is_a_node_of_a_local_one(connect: Connect) -> None
         ["draft"],
         ["__interrupt__"],
     ]
-    halted = await local.aget_state(config, subgraphs=True)
-    [task] = halted.tasks
+
+    async def at_rest() -> Any:
+        # The question is heard before the remote run has stored its last step.
+        [task] = (await local.aget_state(config, subgraphs=True)).tasks
+        return task if "draft" in task.state.values else None
+
+    task = await until(at_rest)
     assert task.interrupts[0].value["question"] == "Send this?"
     assert (task.state.values["draft"], task.state.next) == ("Draft for: x", ("approve",))

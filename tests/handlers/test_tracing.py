@@ -92,7 +92,7 @@ def project(folder: Path) -> Path:
 
 
 def one(collector: Collector, name: str, trace_id: str) -> Span:
-    until_true(lambda: bool(collector.named(name, trace_id)), 15)
+    until_true(lambda: bool(collector.named(name, trace_id)))
     (span,) = collector.named(name, trace_id)
     return span
 
@@ -165,7 +165,7 @@ def test_a_webhook_is_called_in_the_trace_of_its_run(served: Server, collector: 
     with receiving() as receiver:
         body = {"assistant_id": "shop", "input": {"item": "tea"}, "webhook": f"{receiver.url}/h"}
         served.post("/runs/wait", body, headers={"traceparent": f"00-{trace}-{CLIENT_SPAN}-01"})
-        until_true(lambda: len(receiver.calls) == 1, 10)
+        until_true(lambda: len(receiver.calls) == 1)
         ((_, headers, _),) = receiver.calls
     call, run = one(collector, "webhook", trace), one(collector, "run shop", trace)
     assert call.parent_id == run.span_id
@@ -181,7 +181,7 @@ def test_log_lines_of_request_and_run_name_the_trace(served: Server, collector: 
         events = {line["event"] for line in lines if line.get("trace_id") == trace}
         return {"request", "run ended"} <= events
 
-    until_true(told, 10)
+    until_true(told)
 
 
 def test_what_is_gathered_is_sent_before_the_server_stops(

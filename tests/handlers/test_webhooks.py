@@ -39,7 +39,7 @@ def config(tmp_path: Path) -> Path:
     return path
 
 
-def wait_for(receiver: Receiver, number: int, timeout_s: float = 15) -> list[Any]:
+def wait_for(receiver: Receiver, number: int, timeout_s: float = 60) -> list[Any]:
     until_s = time.monotonic() + timeout_s
     while len(receiver.calls) < number:
         assert time.monotonic() < until_s, f"{len(receiver.calls)} of {number} calls"
@@ -79,8 +79,10 @@ def test_every_way_to_end_is_told_as_the_contract_says(
     failed = wait_for(receiver, 3)[2]
     assert failed["status"] == "error"
     assert failed["error"].keys() == {"error", "message"}
+    server.post("/runs/wait", {"assistant_id": "failing", "input": {}, **hook})
+    assert wait_for(receiver, 4)[3]["error"] == failed["error"]
     thread_id = server.post("/threads", {}).json()["thread_id"]
-    for number, action in enumerate(("interrupt", "rollback"), 4):
+    for number, action in enumerate(("interrupt", "rollback"), 5):
         run = on_thread("slow", input={"steps": 50})
         path = f"/threads/{thread_id}/runs/{run['run_id']}/cancel"
         server.post(f"{path}?wait=true&action={action}")

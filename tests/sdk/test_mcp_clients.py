@@ -86,7 +86,7 @@ async def test_a_call_that_the_client_gives_up_is_stopped(server: Server, mode: 
         async def stopped() -> bool:
             return not await busy(server)
 
-        await until(stopped, 5)
+        await until(stopped)
         assert (await client.call_tool("echo", {"message": 1})).structured_content["reply"] == 1
 
 

@@ -1,7 +1,7 @@
 """The suites that clients rely on most, once more on servers that keep everything in Postgres.
 
-All of tests/sdk, tests/handlers and tests/faults run there by hand, with
-GRAPHSTEAD_TEST_DATABASE=postgres.
+What streams is tried with Redis beside it. All of tests/sdk, tests/handlers, tests/auth and
+tests/faults run there by hand: GRAPHSTEAD_TEST_DATABASE=postgres, or postgres+redis.
 """
 
 from __future__ import annotations
@@ -15,22 +15,32 @@ import pytest
 
 TESTS = Path(__file__).parent.parent
 SUITES = {
-    "sdk": ["runs", "batch", "multitask", "interrupts", "join_stream", "stream_modes"],
-    "faults": ["../faults/test_kill.py"],
+    "postgres": {
+        "sdk": [f"sdk/test_sdk_{name}.py" for name in ("runs", "batch", "multitask", "interrupts")],
+        "faults": ["faults/test_kill.py"],
+        "leaks": ["auth/test_no_leaks.py"],
+    },
+    "postgres+redis": {
+        "sdk": [
+            f"sdk/test_sdk_{name}.py"
+            for name in ("runs", "interrupts", "join_stream", "stream_modes")
+        ],
+        "streaming": ["streaming"],
+        "faults": ["faults/test_kill.py"],
+    },
 }
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
-@pytest.mark.parametrize("suite", SUITES)
-def test_the_suite_passes_on_postgres(suite: str) -> None:
-    files = [
-        TESTS / "sdk" / (name if name.endswith(".py") else f"test_sdk_{name}.py")
-        for name in SUITES[suite]
-    ]
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    ("database", "suite"), [(one, suite) for one, suites in SUITES.items() for suite in suites]
+)
+def test_the_suite_passes_on(database: str, suite: str) -> None:
+    files = [TESTS / name for name in SUITES[database][suite]]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *map(str, files)],
-        env={**os.environ, "GRAPHSTEAD_TEST_DATABASE": "postgres"},
+        env={**os.environ, "GRAPHSTEAD_TEST_DATABASE": database},
         cwd=TESTS.parent,
         capture_output=True,
         text=True,

@@ -33,7 +33,7 @@ async def test_a_batch_of_a_thousand_is_taken_and_worked_off(
     items: Any = [echo_item(n) for n in range(1_000)]
     began = time.monotonic()
     runs = await client.runs.create_batch(items)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 60
     assert len({run["run_id"] for run in runs}) == 1_000
 
     async def drained() -> bool:

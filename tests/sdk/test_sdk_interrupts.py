@@ -11,6 +11,7 @@ from langgraph_sdk.client import LangGraphClient
 
 ASKED = {"question": "Send this?", "draft": "Draft for: a letter"}
 BOTH: Any = ["values", "updates"]
+KEPT: Any = ("status", "values", "interrupts", "error")
 
 
 async def ask(client: LangGraphClient, thread_id: str) -> Any:
@@ -213,3 +214,62 @@ async def test_goto_and_update_start_where_the_command_says(
     command: Any = {"goto": "review", "update": {"topic": "rum"}}
     values: Any = await client.runs.wait(thread_id, "steps", command=command)
     assert values == {"topic": "rum", "done": ["plan", "work", "review", "review"]}
+
+
+@pytest.mark.parametrize("answers", [{"0" * 32: "yes"}, {}])
+async def test_a_strict_answer_to_no_question_changes_nothing(
+    client: LangGraphClient, thread_id: str, answers: dict[str, str]
+) -> None:
+    await ask(client, thread_id)
+    before: Any = await client.threads.get(thread_id)
+    refused: Any = await client.runs.wait(
+        thread_id,
+        "approval",
+        command={"resume": answers},
+        strict_resume=True,
+        raise_error=False,
+    )
+    assert refused["__error__"]["error"] == "UnknownInterruptError"
+    after: Any = await client.threads.get(thread_id)
+    assert [after[name] for name in KEPT] == [before[name] for name in KEPT]
+    [run, _] = await client.runs.list(thread_id)
+    assert run["status"] == "error"
+
+
+async def test_a_strict_answer_to_an_open_question_is_taken(
+    client: LangGraphClient, thread_id: str
+) -> None:
+    question = (await ask(client, thread_id))["__interrupt__"][0]["id"]
+    values: Any = await client.runs.wait(
+        thread_id, "approval", command={"resume": {question: True}}, strict_resume=True
+    )
+    assert (values["approved"], values["result"]) == (True, "sent")
+
+
+async def test_an_answer_that_is_rolled_back_was_never_given(lab_client: LangGraphClient) -> None:
+    thread_id = await new_thread(lab_client)
+    await lab_client.runs.wait(thread_id, "considered", input={})
+    for question, answer in (("first?", "yes"), ("second?", "no")):
+        await answered_and_rolled_back(lab_client, thread_id, "slowly")
+        assert await questions(lab_client, thread_id) == [question]
+        output = await lab_client.runs.wait(thread_id, "considered", command={"resume": answer})
+    assert output == {"decided": "yes, no"}
+
+
+async def answered_and_rolled_back(client: LangGraphClient, thread_id: str, answer: str) -> None:
+    command: Any = {"resume": answer}
+    async for part in client.runs.stream(
+        thread_id, "considered", command=command, stream_mode=["custom"]
+    ):
+        data: Any = part.data
+        if part.event == "metadata":
+            run_id = data["run_id"]
+        elif data == answer:
+            break
+    await client.runs.cancel(thread_id, run_id, wait=True, action="rollback")
+    assert (await client.threads.get(thread_id))["status"] == "interrupted"
+
+
+async def questions(client: LangGraphClient, thread_id: str) -> list[Any]:
+    state = await client.threads.get_state(thread_id)
+    return [one["value"] for task in state["tasks"] for one in task["interrupts"]]

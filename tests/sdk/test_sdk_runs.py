@@ -137,7 +137,7 @@ async def test_after_seconds_delays_the_start(client: LangGraphClient, thread_id
     run = await client.runs.create(thread_id, "echo", input={"message": "hi"}, after_seconds=1)
     assert (await client.threads.get(thread_id))["status"] == "busy"
     assert await ended(client, run) == "success"
-    assert 0.95 < time.monotonic() - began < 4
+    assert time.monotonic() - began > 0.95
 
 
 async def test_many_waits_at_once_all_get_their_own_answer(client: LangGraphClient) -> None:

@@ -51,7 +51,7 @@ async def hear(storage: Storage) -> None:
     listener = storage.doorbells.listen(Bell("ready"))
     say("listening")
     for _ in range(3):
-        say("heard" if await listener.wait(10) else "silence")
+        say("heard" if await listener.wait(60) else "silence")
 
 
 async def hold(storage: Storage, worker_id: str) -> None:

@@ -7,7 +7,7 @@ import os
 import re
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
@@ -16,6 +16,9 @@ from databases import PostgresPlace
 from servers import until_true
 from storage.rows import make_run, make_thread
 
+from graphstead.engine import transitions
+from graphstead.engine.clock import SystemClock
+from graphstead.engine.transitions import Outcome, ThreadOutcome
 from graphstead.storage.base import Tx
 from graphstead.storage.errors import (
     ConstraintViolated,
@@ -28,7 +31,8 @@ from graphstead.storage.postgres import PostgresStorage, open_postgres
 from graphstead.storage.postgres.adapting import escaped, unescaped
 from graphstead.storage.postgres.opening import schema_state
 from graphstead.storage.postgres.statements import DIALECT, bound
-from graphstead.storage.rows import Bell, ReplayRow, WorkerRow
+from graphstead.storage.postgres.tx import PostgresTx
+from graphstead.storage.rows import Bell, ReplayRow, RunRow, WorkerRow
 
 
 @pytest.fixture
@@ -80,6 +84,23 @@ def test_a_schema_from_the_future_is_refused(place: PostgresPlace) -> None:
         execute(place, "delete from schema_version where version = 9999")
 
 
+def test_a_migration_lets_no_older_program_in_that_an_earlier_one_kept_out() -> None:
+    place = PostgresPlace()
+    execute(place, f"drop schema {place.schema} cascade; create schema {place.schema}")
+    open_postgres(place.uri).close()
+    newest = schema_state(place.uri).newest
+    # As a database is that was encrypted before its newest migration came.
+    execute(place, f"delete from schema_version where version = {newest}")
+    execute(place, "drop table replaced_writes")
+    encrypted = "update schema_version set compat_version = 4 where version = (select max(version)"
+    execute(place, f"{encrypted} from schema_version)")
+    open_postgres(place.uri).close()
+    assert schema_state(place.uri) == (newest, 4, newest)
+    execute(place, f"drop schema {place.schema} cascade; create schema {place.schema}")
+    open_postgres(place.uri).close()
+    place.leave()
+
+
 def test_the_tables_of_another_application_are_left_alone() -> None:
     place = PostgresPlace()
     execute(place, f"drop schema {place.schema} cascade; create schema {place.schema}")
@@ -106,7 +127,7 @@ def test_works_that_wait_for_each_other_both_succeed(storage: PostgresStorage) -
     rows = [make_thread(thread_id=thread_id) for thread_id in "ab"]
     for row in rows:
         storage.write_blocking(lambda tx, row=row: tx.threads.insert(row))  # type: ignore[misc]
-    both = threading.Barrier(2)
+    both, begun = threading.Barrier(2), threading.Event()
 
     def cross(first: str, second: str) -> int:
         tries = 0
@@ -115,28 +136,32 @@ def test_works_that_wait_for_each_other_both_succeed(storage: PostgresStorage) -
             nonlocal tries
             tries += 1
             tx.threads.lock(first)
+            begun.set()
             if tries == 1:
-                both.wait(10)
+                both.wait(20)
             tx.threads.lock(second)
             return tries
 
         return storage.write_blocking(work)
 
     with ThreadPoolExecutor(2) as pool:
-        tries = sorted(pool.map(cross, "ab", "ba"))
-    assert tries == [1, 2]
+        one = pool.submit(cross, "a", "b")
+        assert begun.wait(20)  # on a connection of its own: what waits together shares one
+        other = pool.submit(cross, "b", "a")
+    assert sorted([one.result(), other.result()]) == [1, 2]
 
 
 def test_a_work_whose_key_was_taken_meanwhile_looks_again(storage: PostgresStorage) -> None:
     row = ReplayRow("scope", "key", "print", b"answer", 1)
-    both = threading.Barrier(2)
+    both, begun = threading.Barrier(2), threading.Event()
 
     def keep(tries: list[int]) -> ReplayRow | None:
         def work(tx: Tx) -> ReplayRow | None:
             seen = tx.replays.get("scope", "key")
             tries.append(1)
+            begun.set()
             if len(tries) == 1:
-                both.wait(10)
+                both.wait(20)
             if seen is None:
                 tx.replays.keep(row)
             return seen
@@ -144,8 +169,10 @@ def test_a_work_whose_key_was_taken_meanwhile_looks_again(storage: PostgresStora
         return storage.write_blocking(work)
 
     with ThreadPoolExecutor(2) as pool:
-        seen = list(pool.map(keep, [[], []]))
-    assert sorted(seen, key=bool) == [None, row]
+        one = pool.submit(keep, [])
+        assert begun.wait(20)  # on a connection of its own: what waits together shares one
+        other = pool.submit(keep, [])
+    assert sorted([one.result(), other.result()], key=bool) == [None, row]
 
 
 def test_what_contradicts_for_good_is_told(storage: PostgresStorage) -> None:
@@ -180,6 +207,89 @@ def cut(place: PostgresPlace) -> None:
     )
 
 
+# ---- several writes in one transaction
+
+
+@pytest.fixture
+def narrow(place: PostgresPlace) -> Iterator[PostgresStorage]:
+    """A storage with one connection to write, so that what comes meanwhile waits together."""
+    opened = open_postgres(place.uri, writers=1, readers=1)
+    yield opened
+    opened.close()
+
+
+def together(storage: PostgresStorage, *works: Callable[[Tx], object]) -> list[object]:
+    """Return what works give, or raise, that all wait while another one holds the connection."""
+    begun, go = threading.Event(), threading.Event()
+
+    def hold(tx: Tx) -> None:
+        begun.set()
+        assert go.wait(20)
+
+    async def wait_together() -> list[object]:
+        first = asyncio.create_task(storage.write(hold))
+        await asyncio.to_thread(begun.wait)
+        waiting = [asyncio.create_task(storage.write(work)) for work in works]
+        await asyncio.sleep(0)
+        go.set()
+        await first
+        return await asyncio.gather(*waiting, return_exceptions=True)
+
+    return asyncio.run(wait_together())
+
+
+def inserting(row: RunRow) -> Callable[[Tx], object]:
+    def insert(tx: Tx) -> object:
+        assert isinstance(tx, PostgresTx)
+        tx.runs.insert(row)
+        return tx.sql.rows_of("select cast(pg_current_xact_id() as text)", {})[0][0]
+
+    return insert
+
+
+def refuse(tx: Tx) -> None:
+    tx.runs.counts()
+    raise LookupError
+
+
+def test_writes_that_wait_together_share_a_transaction(narrow: PostgresStorage) -> None:
+    one, refused, two = together(narrow, inserting(make_run()), refuse, inserting(make_run()))
+    assert one == two and isinstance(refused, LookupError)
+    assert narrow.read_blocking(lambda tx: tx.runs.counts()) == (2, 0)
+
+
+def test_a_write_that_fails_takes_none_of_the_others_with_it(narrow: PostgresStorage) -> None:
+    row, lost = make_run(), make_run()
+
+    def fail(tx: Tx) -> None:
+        tx.runs.insert(lost)
+        raise LookupError
+
+    one, failed, again, two = together(
+        narrow, inserting(row), fail, inserting(row), inserting(make_run())
+    )
+    assert isinstance(failed, LookupError) and isinstance(again, ConstraintViolated)
+    assert isinstance(one, str) and isinstance(two, str) and one != two
+    assert narrow.read_blocking(lambda tx: tx.runs.counts()) == (2, 0)
+
+
+def test_writes_that_wait_for_rows_of_others_let_the_rest_go(
+    place: PostgresPlace, narrow: PostgresStorage
+) -> None:
+    row = make_thread()
+    narrow.write_blocking(lambda tx: tx.threads.insert(row))
+    with place.connect() as connection:
+        connection.execute("begin")
+        connection.execute("select 1 from threads for update")
+        ending = threading.Timer(0.5, lambda: connection.execute("rollback"))
+        ending.start()
+        held, one = together(
+            narrow, lambda tx: tx.threads.hold(row.thread_id), inserting(make_run())
+        )
+        ending.join()
+    assert held is True and isinstance(one, str)
+
+
 # ---- liveness
 
 
@@ -195,7 +305,7 @@ def test_a_worker_lives_as_long_as_its_session(place: PostgresPlace) -> None:
     with pytest.raises(StorageError, match="already is worker w"):
         two.hold("w")
     one.close()
-    until_true(lambda: not two.is_alive(worker()), 10)
+    until_true(lambda: not two.is_alive(worker()))
     assert two.is_alive(worker()) is None, "its process is there: the lease decides"
     assert two.is_alive(worker(pid=2**22 - 3)) is False
     assert two.is_alive(worker(host="elsewhere")) is None
@@ -209,8 +319,37 @@ def test_a_worker_takes_its_lock_again_after_its_session_was_cut(
     other = open_postgres(place.uri)
     storage.hold("w")
     cut(place)
-    until_true(lambda: bool(other.is_alive(worker())), 10)
+    until_true(lambda: bool(other.is_alive(worker())))
     other.close()
+
+
+# ---- decisions about runs
+
+
+def test_the_next_run_goes_though_somebody_changes_it_in_that_moment(
+    place: PostgresPlace, storage: PostgresStorage
+) -> None:
+    """In a full table, whose plans are others; once it stayed blocked for ever."""
+    execute(place, ROWS)
+    thread = make_thread(status="busy")
+    first = make_run(thread_id=thread.thread_id, status="running", gen=1)
+    following = make_run(thread_id=thread.thread_id, blocked=True)
+    rows = (first, following)
+    storage.write_blocking(lambda tx: (tx.threads.insert(thread), *map(tx.runs.insert, rows)))
+    good = Outcome("success", b"{}", ThreadOutcome("idle", {}, None, {}))
+    ending = "select 1 from pg_stat_activity where query like '%following%' and wait_event_type ="
+    ending += " 'Lock' and pid <> pg_backend_pid()"
+    clock = SystemClock()
+    with ThreadPoolExecutor(1) as pool, place.connect() as rival:
+        with rival.transaction():
+            rival.execute("update runs set start_ms = 5 where run_id = %s", [following.run_id])
+            ended = pool.submit(
+                storage.write_blocking, lambda tx: transitions.finish(tx, first, good, [], clock)
+            )
+            until_true(lambda: bool(execute(place, ending)), 30)
+        ended.result(30)
+    found = storage.read_blocking(lambda tx: tx.runs.get(following.run_id))
+    assert found is not None and (found.blocked, found.start_ms) == (False, 5)
 
 
 # ---- text
@@ -253,11 +392,16 @@ insert into ends select n, n, 'success', n, '' from generate_series(1, 20000) as
 analyze threads; analyze runs; analyze checkpoints; analyze events; analyze ends;
 """
 VALUES = {"now_ms": 5, "limit": 10, "offset": 0, "seq": 0, "from_ms": 0, "gen": 1,
-          "ended_before_ms": 5, "before": "5", "thread_ids": '["1"]'}  # fmt: skip
+          "ended_before_ms": 5, "before": "5", "thread_ids": '["1"]',
+          "octets": b"7", "octets_now": b"7"}  # fmt: skip
 COMPOSED = DIALECT.composed
 BUSY = {
     "runs.claimable": "runs_claimable",
+    "runs.take": "runs_claimable",
     "runs.next_start_ms": "runs_claimable",
+    "runs.owned": "runs_pkey",
+    "runs.hold_owned": "runs_pkey",
+    "runs.release_next": "runs_active",
     "runs.running": "runs_one_running",
     "runs.has_active": "runs_active",
     "runs.must_wait": "runs_active",
@@ -267,10 +411,13 @@ BUSY = {
     "runs.orphans": "runs_",
     "runs.counts": "runs_active",
     "runs.by_active_status": "runs_active",
+    "runs.unstopped": "runs_live_of_assistant",
     "events.after": "events_pkey",
     "events.purgeable": "ends_by_time",
     "events.ends_of": "ends_of_thread",
     "threads.get": "threads_pkey",
+    "threads.show": "threads_pkey",
+    "threads.settle": "runs_active",
     "threads.expired": "threads_by_expiry",
     "threads.with_history": "threads_with_history",
     "checkpoints.newest": "checkpoints_pkey",
@@ -301,6 +448,25 @@ def test_the_busiest_queries_use_the_index_made_for_them(
 ) -> None:
     steps = plan(full, DIALECT.queries[name].sql)
     assert index in steps and "Seq Scan" not in steps, steps
+
+
+# Walks the table until its limit, as it says.
+WALKS = {"runs.by_status"}
+WHOLE = [
+    name
+    for name, query in DIALECT.queries.items()
+    if re.match(r"(select|with|update|delete)\b", query.sql)
+    and not re.search(r"\{|thread_(values|labels|counts)", query.sql)  # parts, and SQLite's own
+]
+
+
+@pytest.mark.parametrize("name", sorted(set(WHOLE) - WALKS))
+def test_no_query_reads_a_whole_table_that_grows(
+    full: psycopg.Connection[object], name: str
+) -> None:
+    steps = plan(full, DIALECT.queries[name].sql, keeps_values=0, pairs="[]", statuses='["error"]')
+    walked = re.findall(r"Seq Scan on (\w+)", steps)
+    assert not {"threads", "runs", "events", "ends", "checkpoints"} & set(walked), steps
 
 
 @pytest.mark.parametrize(

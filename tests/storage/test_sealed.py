@@ -17,10 +17,11 @@ from graphstead.storage import aes, base, rows
 from graphstead.storage.aes import AesCipher
 from graphstead.storage.base import Storage
 from graphstead.storage.errors import SealingFailed, SealingRefused
+from graphstead.storage.forms import Part
 from graphstead.storage.rows import EventRow, Page, ThreadFilter, ThreadRow
 from graphstead.storage.sealed import SealedTx
 from graphstead.storage.sealed_session import FILTERS, PLAIN
-from graphstead.storage.sealing import FIELDS, Part, Sealer
+from graphstead.storage.sealing import FIELDS, Sealer
 from graphstead.storage.sealing_start import with_ciphers
 from graphstead.storage.sqlite import open_sqlite
 from graphstead.storage.sqlite.tx import KNOWN_SINCE

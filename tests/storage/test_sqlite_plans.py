@@ -15,7 +15,7 @@ from graphstead.storage.sqlite.opening import open_writer
 from graphstead.storage.sqlite.statements import QUERIES, composed
 
 COMPOSED = ("assistants.search", "assistants.count", "threads.search", "threads.count",
-            "threads.search_ids", "checkpoints.list", "store.search",
+            "threads.count_some", "threads.search_ids", "checkpoints.list", "store.search",
             "store.search_by_meaning", "store.namespaces",
             "crons.search", "crons.count")  # fmt: skip
 LARGE = (
@@ -52,7 +52,8 @@ def searches() -> Iterator[tuple[str, str]]:
         conditions = tuple(f"threads.where_{part}" for part in ("label", *parts))
         sql = composed("threads.search_ids", conditions, f"threads.order_{order}", "desc")
         yield f"threads.search_ids label {parts} by {order} desc", sql
-        yield f"threads.count label {parts} {order}", composed("threads.count", conditions)
+        for name in ("threads.count", "threads.count_some"):
+            yield f"{name} label {parts} {order}", composed(name, conditions)
         conditions = tuple(f"threads.where_{part}" for part in ("member", *parts))
         sql = composed("threads.search_ids", conditions, f"threads.order_{order}", "desc")
         yield f"threads.search_ids member {parts} by {order} desc", sql
@@ -128,7 +129,7 @@ def test_a_search_that_walks_an_index_need_not_sort(
         ("runs.by_active_status", "runs_active"),
         ("runs.active_ids", "runs_active"),
         ("runs.counts", "runs_active"),
-        ("runs.unstopped", "runs_active"),
+        ("runs.unstopped", "runs_live_of_assistant"),
         ("events.purgeable", "ends_by_time"),
         ("crons.due", "crons_due"),
         ("deliveries.take", "deliveries_due"),
@@ -147,7 +148,7 @@ def test_the_busiest_queries_use_the_index_made_for_them(
 
 def test_a_search_by_a_label_begins_with_it(connection: sqlite3.Connection) -> None:
     found = {name: plan(connection, sql) for name, sql in searches() if " label " in name}
-    begin = {name: " ".join(steps[:3]) for name, steps in found.items()}
+    begin = {name: " ".join(steps[:4]) for name, steps in found.items()}
     assert [name for name, steps in begin.items() if "SEARCH thread_labels" not in steps] == []
 
 
@@ -159,6 +160,10 @@ def test_every_query_is_described(query: Query) -> None:
 
 def test_a_dialect_replaces_the_portable_text_alone() -> None:
     portable, special = load("postgres"), load("sqlite")
-    assert portable.keys() == special.keys()
+    # What is several statements of one topic elsewhere, and one of several tables there.
+    at_once = {"runs.enter", "runs.take", "threads.settle"}
+    # What Postgres alone knows: which runs have their events in Redis.
+    elsewhere = {name for name in portable if name.startswith("streams.")}
+    assert portable.keys() == special.keys() | at_once | elsewhere
     assert portable["checkpoints.size"] != special["checkpoints.size"]
     assert portable["runs.get"] == special["runs.get"]

@@ -7,6 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from faults.blows import fill
+from faults.storm import mounted
+
 from graphstead.storage.tallies import SharedTallies
 
 NAME = "graphstead_run_retries_total"
@@ -45,6 +48,23 @@ def test_what_a_dead_process_counted_stays_and_what_it_held_goes(tmp_path: Path)
     die(tmp_path)
     assert total(tmp_path) == (6, 0, 1)
     assert total(tmp_path) == (6, 0, 1)
+
+
+def test_a_full_disk_costs_figures_and_no_start(tmp_path: Path) -> None:
+    folder = tmp_path / "small"
+    folder.mkdir()
+    assert mounted(folder, megabytes=1), "only root can mount a small file system"
+    try:
+        die(folder)
+        ballast = fill(folder)
+        shared = SharedTallies(folder)
+        shared.start()
+        assert shared.total()[0].counts[(NAME, ())] == 3
+        ballast.unlink()
+        shared.stop()
+        assert total(folder) == (3, 0, 1)
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 def test_nothing_counts_twice_when_taking_over_is_cut_short(tmp_path: Path) -> None:

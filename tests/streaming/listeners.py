@@ -77,20 +77,20 @@ class Listener:
                 self.names.append(value)
             self.changed.notify()
 
-    def until(self, check: Callable[[Sequence[Frame]], bool], timeout_s: float = 20) -> list[Frame]:
+    def until(self, check: Callable[[Sequence[Frame]], bool], timeout_s: float = 60) -> list[Frame]:
         """Return the frames once they are as wished; the listener stays."""
         with self.changed:
             met = self.changed.wait_for(lambda: check(self.frames) or self.over, timeout_s)
             assert met and check(self.frames), brief(self.frames)
             return list(self.frames)
 
-    def runs(self, count: int = 1, timeout_s: float = 20) -> list[Frame]:
+    def runs(self, count: int = 1, timeout_s: float = 60) -> list[Frame]:
         """Return the frames once that many runs have ended, and leave."""
         found = self.until(lambda frames: sum(map(is_end, frames)) >= count, timeout_s)
         self.leave()
         return found
 
-    def until_cut(self, timeout_s: float = 20) -> list[Frame]:
+    def until_cut(self, timeout_s: float = 60) -> list[Frame]:
         """Return what came until the connection was lost or a run ended."""
         with self.changed:
             over = self.changed.wait_for(
@@ -100,7 +100,7 @@ class Listener:
         self.leave()
         return self.frames
 
-    def ended(self, timeout_s: float = 20) -> list[Frame]:
+    def ended(self, timeout_s: float = 60) -> list[Frame]:
         """Return the frames once the server has ended the stream."""
         with self.changed:
             assert self.changed.wait_for(lambda: self.over, timeout_s), brief(self.frames)

@@ -37,7 +37,7 @@ class Follower:
         except httpx.HTTPError:
             return
 
-    def runs_done(self, count: int, timeout_s: float = 15) -> list[tuple[str, Any, str]]:
+    def runs_done(self, count: int, timeout_s: float = 60) -> list[tuple[str, Any, str]]:
         """Return the events once that many runs are done, and leave."""
         with self.changed:
             assert self.changed.wait_for(lambda: self._done() >= count, timeout_s), self.events

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import httpx
 
+from graphstead.cli.options import contract_option, profile_option
 from graphstead.cli.spec import read_document
 from graphstead.contract.load import Document, packaged
 
@@ -26,19 +27,8 @@ written = click.Path(path_type=Path, dir_okay=False)
 
 @click.command("conform")
 @click.argument("url", required=False)
-@click.option(
-    "--profile",
-    type=click.Choice(["core", "full"]),
-    default="core",
-    show_default=True,
-    help="What every Agent Server should do, or all that graphstead promises.",
-)
-@click.option(
-    "--contract",
-    "source",
-    metavar="own|URL|FILE",
-    help="Judge by the server's own document, or another. [default: that of graphstead]",
-)
+@profile_option
+@contract_option
 @click.option(
     "--only",
     multiple=True,

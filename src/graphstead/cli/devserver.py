@@ -7,10 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import click
-import uvicorn
 
 from graphstead.app import ServedApp, create_app
-from graphstead.children import STARTUP_FAULT
 from graphstead.cli import debugger
 from graphstead.cli.greeting import example_input, greeting, open_page, server_url, studio_page
 from graphstead.cli.ports import bind
@@ -18,7 +16,7 @@ from graphstead.cli.project import open_project
 from graphstead.graphs import GraphSet
 from graphstead.graphs.schemas import describe
 from graphstead.http_rules import mount_prefix
-from graphstead.serving import DrainServer, server_options
+from graphstead.serving import serve
 from graphstead.settings import Settings
 
 __all__ = ["run"]
@@ -44,10 +42,7 @@ def run(config: Path, flags: Mapping[str, Any]) -> int:
     def greet() -> None:
         _greet(url, settings, app, flags)
 
-    options = uvicorn.Config(app, **server_options(settings), **tls)
-    server = DrainServer(options, app.drain, greet)
-    server.run(sockets=[sock])
-    return 0 if server.started else STARTUP_FAULT
+    return serve(app, settings, sock, app.drain, greet, **tls)
 
 
 def _greet(url: str, settings: Settings, app: ServedApp, flags: Mapping[str, Any]) -> None:

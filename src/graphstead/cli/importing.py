@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from graphstead.app import open_storage
+from graphstead.ciphers import open_storage
 from graphstead.cli.options import config_option, setting_option
 from graphstead.cli.project import open_project
 from graphstead.engine.access import Access

@@ -10,11 +10,15 @@ from typing import Any
 
 import click
 
-from graphstead.app import open_storage
+from graphstead.ciphers import open_storage
 from graphstead.cli.options import config_option, setting_option
 from graphstead.cli.project import open_project
+from graphstead.databases import open_clear
 from graphstead.engine.clock import SystemClock, wire_time_of_ms
 from graphstead.engine.keys import ApiKeys
+from graphstead.logs import configure_logging
+from graphstead.settings import read_settings
+from graphstead.storage.base import Storage
 from graphstead.storage.rows import ApiKeyRow, Json
 
 __all__ = ["command"]
@@ -81,12 +85,21 @@ def revoke(config: Path, key: str, **flags: Any) -> None:
 
 @contextmanager
 def _keys(config: Path, flags: dict[str, Any]) -> Iterator[ApiKeys]:
-    project, settings = open_project(config, flags)
-    storage = open_storage(settings, project)
+    storage = _storage(config, flags)
     try:
         yield ApiKeys(storage, SystemClock())
     finally:
         storage.close()
+
+
+def _storage(config: Path, flags: dict[str, Any]) -> Storage:
+    """Open the project's database, or one in a data folder that belongs to no project."""
+    if flags["data_dir"] is None or config.exists():
+        project, settings = open_project(config, flags)
+        return open_storage(settings, project)
+    settings = read_settings(**flags)
+    configure_logging(settings)
+    return open_clear(settings)
 
 
 def _told(row: ApiKeyRow) -> Json:

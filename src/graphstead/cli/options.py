@@ -10,7 +10,7 @@ import click
 
 from graphstead.settings import Setting, Settings, settings_table
 
-__all__ = ["config_option", "setting_option"]
+__all__ = ["config_option", "contract_option", "profile_option", "setting_option"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 ROWS: dict[str, Setting] = {row.name: row for row in settings_table()}
@@ -40,4 +40,19 @@ config_option = click.option(
     default=Path("langgraph.json"),
     show_default=True,
     help="The project: its graphs, dependencies and environment.",
+)
+
+contract_option = click.option(
+    "--contract",
+    "source",
+    metavar="own|URL|FILE",
+    help="Judge by the server's own document, or another. [default: that of graphstead]",
+)
+
+profile_option = click.option(
+    "--profile",
+    type=click.Choice(["core", "full"]),
+    default="core",
+    show_default=True,
+    help="Ask for what clients of every Agent Server rely on, or for all that graphstead promises.",
 )

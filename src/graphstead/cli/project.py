@@ -40,7 +40,12 @@ def open_project(
         log.warning(warning)
     for notice in unused_variables(os.environ):
         log.warning(notice)
-    return project, _in_passing(settings) if settings.disable_file_persistence else settings
+    settings = _in_passing(settings) if settings.disable_file_persistence else settings
+    if settings.redis_uri is not None and settings.redis_name is None:
+        log.warning("REDIS_URI has no effect: an SQLite file needs no Redis; see DATABASE_URI")
+    if settings.database_direct_uri is not None and settings.postgres_uri is None:
+        log.warning("DATABASE_DIRECT_URI has no effect: DATABASE_URI names no Postgres")
+    return project, settings
 
 
 def _refusal(key: str) -> str:

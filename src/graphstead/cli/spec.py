@@ -8,9 +8,11 @@ from pathlib import Path
 
 import click
 
+from graphstead.cli.options import config_option
+from graphstead.cli.project import open_project
 from graphstead.contract.changes import changes
 from graphstead.contract.load import Document, bundle, packaged, read_yaml
-from graphstead.problems import StartupError
+from graphstead.problems import GraphNotFound, StartupError
 
 __all__ = ["command", "read_document"]
 
@@ -21,9 +23,26 @@ def command() -> None:
 
 
 @command.command("show")
-def show() -> None:
-    """Print the contract of this version as JSON."""
-    click.echo(json.dumps(packaged(), ensure_ascii=False, indent=1))
+@click.option("--assistant", help="Print the contract of this graph's own assistant instead.")
+@config_option
+def show(assistant: str | None, config: Path) -> None:
+    """Print the contract of this version as JSON.
+
+    With --assistant it is what a server of the project answers to
+    GET /assistants/ASSISTANT/openapi.json; no server is needed.
+    """
+    document = packaged() if assistant is None else _of_assistant(assistant, config)
+    click.echo(json.dumps(document, ensure_ascii=False, indent=1))
+
+
+def _of_assistant(graph_id: str, config: Path) -> Document:
+    """Return the contract of a graph's own assistant. Raises StartupError."""
+    from graphstead.cli.own_contract import own_contract
+
+    try:
+        return own_contract(*open_project(config, {}), graph_id)
+    except GraphNotFound as unknown:
+        raise StartupError([unknown.detail]) from unknown
 
 
 @command.command("diff")

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from graphstead.app import open_storage
+from graphstead.ciphers import open_storage
 from graphstead.cli.options import config_option, setting_option
 from graphstead.cli.project import open_project
 from graphstead.engine.clock import SystemClock, wire_time_of_ms
@@ -28,7 +28,7 @@ def command(config: Path, limit: int, as_json: bool, resend: str | None, **flags
     """List webhook calls that were given up and why, newest first; with --resend make them due.
 
     Workers that run make such calls within a second. Query strings may hold secrets and are not
-    printed.
+    printed. Such calls are kept for 30 days after the run's end (GRAPHSTEAD_DEAD_WEBHOOK_DAYS).
     """
     project, settings = open_project(config, flags)
     storage = open_storage(settings, project)

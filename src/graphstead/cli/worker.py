@@ -1,9 +1,11 @@
-"""`graphstead worker`: a process that runs graphs and answers no HTTP."""
+"""`graphstead worker`: a process that runs graphs, and over HTTP tells of itself at most."""
 
 from __future__ import annotations
 
 import asyncio
+import importlib
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,8 @@ __all__ = ["command"]
 
 @click.command("worker")
 @config_option
+@setting_option("host", "--host")
+@setting_option("worker_port", "--port")
 @setting_option("data_dir", "--data")
 @setting_option("n_jobs_per_worker", "--n-jobs-per-worker")
 @setting_option("log_level", "--server-log-level")
@@ -30,10 +34,17 @@ def command(config: Path, **flags: Any) -> None:
     `graphstead serve` starts workers by itself; start more, on the same machine and with the
     same data folder, when graphs need more processors. A worker that dies loses nothing: its
     runs are resumed from their last checkpoint by the others.
+
+    With --port it answers /ok, /info and /metrics there, for probes and Prometheus.
     """
-    if os.environ.get(READY_FD):
+    is_child = bool(os.environ.get(READY_FD))
+    if is_child:
         follow_parent()
     project, settings = open_project(config, flags)
+    if settings.worker_port is not None and not is_child:
+        # Imported here: without a port a worker needs no HTTP server.
+        telling = importlib.import_module("graphstead.cli.telling")
+        sys.exit(telling.run(settings, project, settings.worker_port))
     asyncio.run(_work(open_engine(settings, project, run_worker=True)))
 
 

@@ -24,7 +24,10 @@ DECLARED = "x-declared-statuses"
 # Of these no client of the Agent Server API depends on a server having them.
 OPTIONAL = re.compile(r"^/(a2a|mcp|ui|metrics|\.well-known)\b|/commands$|/stream/events$")
 # Beyond the document of the reference server: judged in the profile `full` alone.
-OURS = re.compile(r"^/(docs|skills|llms|openapi\.json|$)|^/ui/[^/]+/|^/runs/\{run_id\}/stream$")
+OURS = re.compile(
+    r"^/(docs|skills|llms|openapi\.json|$)|^/ui/[^/]+/|^/runs/\{run_id\}/stream$"
+    r"|^/assistants/\{assistant_id\}/(openapi\.json|skill\.zip)$"
+)
 # Members that only this project requires of an answer.
 ASKED_BY_US = {"Checkpoint": {"checkpoint_ns"}}
 

@@ -60,6 +60,8 @@ def _assistants(on: Actor) -> None:
     call("GET", f"{path}/graph", query={"xray": "true"})
     call("GET", f"{path}/graph")
     call("GET", f"{path}/schemas")
+    call("GET", f"{path}/openapi.json")
+    call("GET", f"{path}/skill.zip")
     call("GET", f"{path}/subgraphs", query={"recurse": "true"})
     call("GET", f"{path}/subgraphs/nowhere")
     call("PATCH", path, {"name": "conform too", "description": "Made by a check."})

@@ -21,6 +21,7 @@ from connexion.middleware.main import API
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
+from graphstead.contract.assistant_pages import AssistantPages
 from graphstead.contract.auth import Authenticate, AuthMiddleware
 from graphstead.contract.bound import ContractASGIApp
 from graphstead.contract.compile import compile_contract
@@ -31,7 +32,12 @@ from graphstead.contract.custom import (
     CustomUser,
     customized,
 )
-from graphstead.contract.docs import BareHealthMiddleware, DocsMiddleware, with_security
+from graphstead.contract.docs import (
+    BareHealthMiddleware,
+    DocsMiddleware,
+    served_at,
+    with_security,
+)
 from graphstead.contract.events import EventContract
 from graphstead.contract.exchange import Drain
 from graphstead.contract.merged import merged
@@ -59,7 +65,7 @@ from graphstead.contract.switches import switched_off
 from graphstead.contract.websocket import WebSocketMiddleware
 from graphstead.problems import Problem, StartupError
 
-__all__ = ["ContractMiddleware", "CustomApp", "Lifespan", "build_app"]
+__all__ = ["ContractMiddleware", "CustomApp", "Lifespan", "build_app", "shown_document"]
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 Lifespan: TypeAlias = Callable[[Any], AbstractAsyncContextManager[Any]]
@@ -113,7 +119,7 @@ def build_app(
     if faults:
         raise StartupError(faults)
     served = Contract31(switched_off(bundle, disabled), base_path=base_path)
-    pages = _pages(served.raw, base_path, custom, disabled, added)
+    shown = shown_document(served.raw, custom, disabled, added)
     judges = [] if response_validation == "off" else [CompiledResponseMiddleware]
     app = ContractMiddleware(
         ContractASGIApp(),
@@ -123,7 +129,12 @@ def build_app(
             EdgeMiddleware,
             partial(ContractCors, policy=cors or CorsPolicy()),
             ExceptionMiddleware,
-            *_layers(pages, custom, authenticate, cors or CorsPolicy()),
+            *_layers(
+                _pages(shown, served.raw, base_path, disabled),
+                custom,
+                authenticate,
+                cors or CorsPolicy(),
+            ),
             CompiledRequestMiddleware,
             *judges,
             LifespanMiddleware,
@@ -135,6 +146,7 @@ def build_app(
         served,
         compiled={name: contract.operations[name] for name in served.operation_ids},
         engine=engine,
+        pages=AssistantPages(served_at(shown, base_path), served.raw, base_path),
         drain=drain,
         authenticate=authenticate,
         events=EventContract(bundle, answers or LateSchemas(contract.schemas)),
@@ -169,18 +181,28 @@ def _layers(
     return [*theirs, match, *pages, *routed, sockets, fork]
 
 
-def _pages(
+def shown_document(
     document: Mapping[str, Any],
-    base_path: str,
     custom: CustomApp | None,
     disabled: Collection[str],
     added: Mapping[str, Any],
+) -> Mapping[str, Any]:
+    """Return the document as readers get it, with what the project says of itself."""
+    if "meta" in disabled:
+        return document
+    return with_security(document if custom is None else merged(document, custom.app), added)
+
+
+def _pages(
+    shown: Mapping[str, Any],
+    document: Mapping[str, Any],
+    base_path: str,
+    disabled: Collection[str],
 ) -> list[Layer]:
     if "meta" in disabled:
         return [partial(BareHealthMiddleware, base_path=base_path)]
-    shown = document if custom is None else merged(document, custom.app)
     return [
-        partial(DocsMiddleware, document=with_security(shown, added), base_path=base_path),
+        partial(DocsMiddleware, document=shown, base_path=base_path),
         partial(PagesMiddleware, document=document, base_path=base_path),
     ]
 

@@ -21,6 +21,7 @@ from graphstead.contract.delivery import (
     send_slow_json,
     wire_headers,
 )
+from graphstead.contract.docs import StaticFile
 from graphstead.contract.events import EventContract
 from graphstead.contract.exchange import Drain, Exchange
 from graphstead.contract.response import ResponseValidation, complain
@@ -41,7 +42,7 @@ class BoundApi(RoutedAPI):  # type: ignore[misc]
     def __init__(self, specification: Any, *, next_app: ASGIApp, **options: Any) -> None:
         super().__init__(specification, next_app=next_app, **options)
         self.compiled: Mapping[str, Operation] = options["compiled"]
-        self.engine: Any = options["engine"]
+        self.fixed = {"engine": options["engine"], "pages": options["pages"]}
         self.drain: Drain | None = options["drain"]
         self.mode: ResponseValidation = options["response_validation"]
         self.events: EventContract = options["events"]
@@ -51,7 +52,7 @@ class BoundApi(RoutedAPI):  # type: ignore[misc]
     def make_operation(self, operation: Any) -> ASGIApp:
         """Return the application that answers one operation."""
         compiled = self.compiled[operation.operation_id]
-        return bind(compiled, operation.function, self.engine, self.answerer(compiled))
+        return bind(compiled, operation.function, self.fixed, self.answerer(compiled))
 
     def answerer(self, operation: Operation) -> Answerer:
         """Return what turns a handler's result into messages."""
@@ -77,23 +78,25 @@ class ContractASGIApp(AsyncASGIApp):  # type: ignore[misc]
     api_cls = BoundApi
 
 
-def bind(operation: Operation, handler: Handler, engine: Any, answer: Answerer) -> ASGIApp:
-    """Return an application that calls the handler with exactly the arguments it takes."""
+def bind(
+    operation: Operation, handler: Handler, shared: Mapping[str, Any], answer: Answerer
+) -> ASGIApp:
+    """Return an application that calls the handler with exactly the arguments it takes.
+
+    `shared` are those that all requests have in common.
+    """
     taken = inspect.signature(handler).parameters
-    injected = {"asked", "caller", "disconnected", "engine", "request_id"} & taken.keys()
-    wanted = tuple(taken.keys() - injected)
-    fixed = {"engine": engine} if "engine" in injected else {}
-    per_request = bool(injected - {"engine"})
+    own = {"asked", "caller", "disconnected", "request_id"} & taken.keys()
+    wanted = tuple(taken.keys() - own - shared.keys())
+    fixed = {name: value for name, value in shared.items() if name in taken}
 
     async def run(scope: Scope, receive: Receive, send: Send) -> None:
         exchange: Exchange = scope["extensions"]["contract"]
         arguments = exchange.arguments
         keywords = {name: arguments[name] for name in wanted}
         keywords.update(fixed)
-        if per_request:
-            for name in injected:
-                if name != "engine":
-                    keywords[name] = getattr(exchange, name)
+        for name in own:
+            keywords[name] = getattr(exchange, name)
         try:
             await answer(await handler(**keywords), exchange, scope, send)
         finally:
@@ -140,6 +143,8 @@ class _Answerer:
         elif isinstance(result, Raw):
             headers = [(b"content-type", result.media_type.encode()), *wire_headers(result.headers)]
             await self.content(send, self.status(result.media_type), headers, result.content)
+        elif isinstance(result, StaticFile):
+            await result.send(scope, send)
         elif result is None:
             await self.empty(send, [])
         else:

@@ -17,6 +17,7 @@ from graphstead.contract.members import Members, compile_members
 from graphstead.contract.parameters import Parameter, compile_parameter
 from graphstead.contract.schemas import LateSchemas, Schemas, Validator, schemas_for
 from graphstead.contract.specification import Place, PlacedOperation, placed_operations
+from graphstead.contract.whole_numbers import WholeNumbers, compile_whole_numbers
 from graphstead.problems import StartupError
 
 __all__ = ["Body", "Content", "Contract", "Operation", "WebSocketFrames", "compile_contract"]
@@ -33,6 +34,7 @@ class Content:
     validator: Validator | None
     pointer: str
     members: Members | None = None
+    whole_numbers: WholeNumbers | None = None
 
     @property
     def is_json(self) -> bool:
@@ -60,12 +62,13 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class WebSocketFrames:
-    """What a WebSocket carries: the schema of what the server sends.
+    """What a WebSocket carries: the schemas of what the server sends, and the client if told.
 
-    `events` is the operation that declares the events among it, where there are any.
+    `events` is the operation that declares the events of the server, where there are any.
     """
 
     server: Validator
+    client: Validator | None = None
     events: str | None = None
 
 
@@ -173,9 +176,11 @@ def _websocket(place: Place, answers: Schemas) -> WebSocketFrames | None:
     frames = place.get("x-websocket")
     if frames is None:
         return None
+    told = frames.value
     return WebSocketFrames(
         server=answers.at(frames.schema("serverFrame").pointer),
-        events=frames.value.get("events"),
+        client=answers.at(frames.schema("clientFrame").pointer) if "clientFrame" in told else None,
+        events=told.get("events"),
     )
 
 
@@ -209,13 +214,13 @@ def _body(place: Place, schemas: Schemas) -> Body | None:
     body = place.get("requestBody")
     if body is None:
         return None
-    contents = dict(_contents(body, schemas, members=True))
+    contents = dict(_contents(body, schemas, asked=True))
     first = next(iter(contents.values()))
     return Body(bool(body.value.get("required", False)), contents, first)
 
 
 def _contents(
-    place: Place, schemas: Schemas, *, members: bool = False
+    place: Place, schemas: Schemas, *, asked: bool = False
 ) -> Iterator[tuple[str, Content]]:
     for media_type, media in place.children("content"):
         name = media_type.lower()
@@ -223,8 +228,9 @@ def _contents(
             yield name, Content(name, None, media.pointer)
             continue
         schema = media.schema()
-        known = compile_members(schema) if members else None
-        yield name, Content(name, schemas.at(schema.pointer), schema.pointer, known)
+        members = compile_members(schema) if asked else None
+        whole = compile_whole_numbers(schema) if asked else None
+        yield name, Content(name, schemas.at(schema.pointer), schema.pointer, members, whole)
 
 
 def _responses(place: Place, schemas: Schemas) -> Iterator[tuple[str, Response]]:

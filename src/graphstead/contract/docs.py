@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from graphstead.contract.load import Document
 from graphstead.contract.switches import HEALTH_PATH
 
-__all__ = ["BareHealthMiddleware", "DocsMiddleware", "StaticFile", "with_security"]
+__all__ = ["BareHealthMiddleware", "DocsMiddleware", "StaticFile", "served_at", "with_security"]
 
 ASSETS = {
     "swagger-ui-bundle.js": "text/javascript; charset=utf-8",
@@ -38,6 +38,9 @@ PAGE = """<!doctype html>
   <link rel="icon" type="image/png" href="{base}/docs/assets/favicon-32x32.png">
 </head>
 <body>
+  <nav style="padding: .6rem 1.2rem; font: 15px system-ui, sans-serif">
+    <a href="{base}/docs/guides/index">Guides</a>
+  </nav>
   <div id="docs" data-document="{base}/openapi.json"></div>
   <script src="{base}/docs/assets/swagger-ui-bundle.js"></script>
   <script src="{base}/docs/assets/start.js"></script>
@@ -100,7 +103,7 @@ class DocsMiddleware:
         )
         self._pages = {
             f"{base_path}/openapi.json": StaticFile(
-                orjson.dumps(_served(document, base_path)), "application/json", "no-cache"
+                orjson.dumps(served_at(document, base_path)), "application/json", "no-cache"
             ),
             f"{base_path}/docs": page,
             f"{base_path}/docs/": page,
@@ -173,7 +176,7 @@ class BareHealthMiddleware:
             await self.app(scope, receive, send)
 
 
-def _served(document: Mapping[str, Any], base_path: str) -> Document:
+def served_at(document: Mapping[str, Any], base_path: str) -> Document:
     """Point ``servers`` at this server unless the document names some."""
     if base_path or not document.get("servers"):
         return {**document, "servers": [{"url": base_path or "/"}]}

@@ -84,7 +84,7 @@ def _compile(schema: Place, seen: frozenset[str], depth: int) -> Members:
     place = schema.resolved()
     members = Members()
     if depth and place.pointer not in seen and isinstance(place.value, dict):
-        parts = list(_parts(place))
+        parts = list(place.composed())
         names: set[str] = set()
         for part in parts:
             names.update(part.value.get("properties", {}))
@@ -109,15 +109,6 @@ def _add_below(members: Members, part: Place, seen: frozenset[str], depth: int) 
 
 def _worth_keeping(members: Members) -> bool:
     return members.closed or bool(members.below) or members.items is not None
-
-
-def _parts(place: Place) -> Iterator[Place]:
-    """Yield the schema and all it is composed of."""
-    yield place
-    for keyword in ("allOf", "anyOf", "oneOf"):
-        for _, inner in place.children(keyword):
-            if isinstance(inner.value, dict):
-                yield from _parts(inner)
 
 
 def _is_open(part: Place, names: set[str]) -> bool:

@@ -36,6 +36,7 @@ __all__ = [
     "answer_problem",
     "answer_unexpected",
     "log_unexpected",
+    "request_id_of",
 ]
 
 log = logging.getLogger("graphstead.contract")
@@ -93,7 +94,7 @@ class EdgeMiddleware:
             await self.app(scope, receive, send)
             return
         scheme, path = scope.get("scheme", "http"), scope["path"]
-        exchange = Exchange(_request_id(scope), scope["headers"], scheme=scheme, path=path)
+        exchange = Exchange(request_id_of(scope), scope["headers"], scheme=scheme, path=path)
         scope["extensions"] = {**(scope.get("extensions") or {}), KEY: exchange}
         if scope["type"] != "http":
             await self.app(scope, receive, send)
@@ -127,7 +128,8 @@ def _count(method: str, exchange: Exchange, status: int, took_s: float) -> None:
     FIGURES.answered(method, path, str(status or LEFT_EARLY), took_s * 1000)
 
 
-def _request_id(scope: Scope) -> str:
+def request_id_of(scope: Scope) -> str:
+    """Return the id that the client gave its request, or a new one."""
     for name, value in scope["headers"]:
         if name == b"x-request-id":
             text: str = value.decode("latin-1")

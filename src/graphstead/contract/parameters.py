@@ -25,7 +25,7 @@ __all__ = ["Parameter", "compile_parameter", "kinds_of", "parse_query", "python_
 Kinds: TypeAlias = frozenset[str]
 Decode: TypeAlias = Callable[[list[str]], Any]
 
-INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,18})\Z", re.ASCII)
+INTEGER = re.compile(r"-?(?:0|[1-9][0-9]*)\Z", re.ASCII)
 NUMBER = re.compile(
     r"-?(?:0|[1-9][0-9]{0,18})(?:\.[0-9]{1,40})?(?:[eE][+-]?[0-9]{1,2})?\Z", re.ASCII
 )
@@ -145,7 +145,10 @@ def scalar(kinds: Kinds) -> Callable[[str], Any]:
 
     def decode(text: str) -> Any:
         if "integer" in kinds and INTEGER.match(text):
-            return _bounded(int(text))
+            if _fits(text):
+                return int(text)
+            if "string" not in kinds:
+                raise ValueError(f"{text[:24]} does not fit into 64 bits")
         if "number" in kinds and NUMBER.match(text):
             return float(text)
         if "boolean" in kinds and text.lower() in BOOLEANS:
@@ -161,10 +164,8 @@ def _same(text: str) -> Any:
     return text
 
 
-def _bounded(number: int) -> int:
-    if not -(2**63) <= number < 2**63:
-        raise ValueError(f"{number} does not fit into 64 bits")
-    return number
+def _fits(digits: str) -> bool:
+    return len(digits) <= 20 and -(2**63) <= int(digits) < 2**63
 
 
 def _decoder(place: Place, schema: Place) -> Decode:

@@ -33,7 +33,7 @@ from graphstead.problems import (
     UnsupportedMediaType,
 )
 
-__all__ = ["DEFAULT_MAX_BODY_BYTES", "CompiledRequestMiddleware", "parse_json"]
+__all__ = ["DEFAULT_MAX_BODY_BYTES", "CompiledRequestMiddleware", "parse_json", "request_judge"]
 
 log = logging.getLogger("graphstead.contract")
 
@@ -80,6 +80,25 @@ class CompiledRequestMiddleware(RoutedMiddleware):  # type: ignore[misc]
     """Turn raw requests into checked arguments."""
 
     api_cls = CompiledRequestAPI
+
+
+def request_judge(
+    operation: Operation, reject_unknown: bool
+) -> Callable[[Scope, Exchange, bytes], None]:
+    """Return a function that judges requests whose body has been read: for who passes them on.
+
+    It raises the problem that the layers above would have answered with.
+    """
+    read = parameter_reader(operation, reject_unknown)
+    body, take = operation.body, _taker(operation)
+
+    def judge(scope: Scope, exchange: Exchange, raw: bytes) -> None:
+        exchange.arguments = read(scope, exchange)
+        if body is not None:
+            content = _content_of(body, scope["headers"])
+            exchange.arguments["body"] = take(body, content, raw, exchange, reject_unknown)
+
+    return judge
 
 
 def parameter_reader(
@@ -258,6 +277,8 @@ def _decode(body: Body, content: Content, raw: bytes, exchange: Exchange, reject
     validator = content.validator
     if validator is not None and not validator.ok(value):
         raise refusal(validator.errors(value, "body"))
+    if content.whole_numbers is not None:
+        content.whole_numbers.restore(value)
     if content.members is not None:
         unknown = content.members.unknown(value)
         if unknown:

@@ -20,7 +20,9 @@ from graphstead.problems import NotImplementedYet
 
 __all__ = ["INJECTED", "SERVED_HERE", "HandlerResolver", "module_name"]
 
-INJECTED = frozenset({"asked", "body", "caller", "disconnected", "engine", "request_id", "socket"})
+INJECTED = frozenset(
+    {"asked", "body", "caller", "disconnected", "engine", "pages", "request_id", "socket"}
+)
 SERVED_HERE = frozenset(
     {
         "/docs",

@@ -1,12 +1,14 @@
 """Compile JSON Schemas of the document, Draft 2020-12 with formats on.
 
 References stay: the whole document is one resource, ``urn:contract``, and a schema is named by
-its JSON pointer. jsonschema-rs does the work; plain jsonschema stands in where it has no wheel.
+its JSON pointer. jsonschema-rs does the work; plain jsonschema stands in where it has no wheel
+or is too old to be trusted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from importlib.metadata import version
 from types import ModuleType
 from typing import Any, Protocol
 from urllib.parse import quote
@@ -22,6 +24,9 @@ try:
     import jsonschema_rs as _rust
 except ImportError:  # pragma: no cover - platforms without a wheel
     _rust = None  # type: ignore[assignment]
+    _rust_release = None
+else:
+    _rust_release = version("jsonschema-rs")
 
 __all__ = [
     "MAX_ERRORS",
@@ -30,9 +35,12 @@ __all__ = [
     "RustSchemas",
     "Schemas",
     "Validator",
+    "distrusted_engine",
     "schemas_for",
 ]
 
+# Up to 0.46 it let a cron without its schedule pass; langgraph-cli[inmem] wants one below 0.45.
+TRUSTED = (0, 60, 1)
 RESOURCE = "urn:contract"
 MAX_ERRORS = 10
 SHOWN = 80
@@ -56,10 +64,18 @@ class Schemas(Protocol):
 
 
 def schemas_for(document: Mapping[str, Any]) -> Schemas:
-    """Return the fastest engine installed."""
-    if _rust is None:  # pragma: no cover - platforms without a wheel
+    """Return the fastest engine installed that judges rightly."""
+    if _rust is None or distrusted_engine() is not None:
         return PythonSchemas(document)
     return RustSchemas(document, _rust)
+
+
+def distrusted_engine(release: str | None = _rust_release) -> str | None:
+    """Return the release of jsonschema-rs where it is too old to judge rightly."""
+    if release is None:
+        return None
+    numbers = tuple(int(part) for part in release.split(".")[:3] if part.isdigit())
+    return release if numbers < TRUSTED else None
 
 
 def reference_to(pointer: str) -> dict[str, str]:

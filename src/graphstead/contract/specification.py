@@ -18,6 +18,7 @@ from graphstead.contract.load import escape, follow
 
 __all__ = ["METHODS", "Contract31", "ContractOperation", "Place", "placed_operations"]
 
+COMPOSED = ("allOf", "anyOf", "oneOf")
 METHODS = ("get", "put", "post", "delete", "patch", "head", "options", "trace")
 
 
@@ -49,6 +50,15 @@ class Place:
         keys = below.value if isinstance(below.value, dict) else range(len(below.value))
         for name in keys:
             yield str(name), below._item(name)
+
+    def composed(self, *conditional: str) -> Iterator[Place]:
+        """Yield this schema and all it is composed of, what `conditional` keywords hold too."""
+        yield self
+        below = [inner for keyword in COMPOSED for _, inner in self.children(keyword)]
+        below += [self.child(keyword) for keyword in conditional if keyword in self.value]
+        for inner in below:
+            if isinstance(inner.value, dict):
+                yield from inner.composed(*conditional)
 
     def _item(self, key: Any) -> Place:
         return Place(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 from graphstead.contract.load import Document
 from graphstead.contract.specification import METHODS
 
-__all__ = ["HEALTH_PATH", "switched_off"]
+__all__ = ["ALL_BUT_SYSTEM", "HEALTH_PATH", "switched_off", "without"]
+
+Gone: TypeAlias = Callable[[str, Mapping[str, Any]], bool]
 
 TAGS_OF = {
     "assistants": ("Assistants",),
@@ -18,26 +20,37 @@ TAGS_OF = {
     "mcp": ("MCP",),
     "a2a": ("A2A",),
     "meta": ("Docs",),
+    "docs": ("Docs",),
 }
+# What is left of it: health, version, figures.
+ALL_BUT_SYSTEM = frozenset({*TAGS_OF, "ui", "webhooks"} - {"meta"})
 UI = "/ui/"
+# Of an assistant, what tells of the contract.
+ABOUT = ("/assistants/{assistant_id}/openapi.json", "/assistants/{assistant_id}/skill.zip")
 HEALTH_PATH = "/ok"
 
 
 def switched_off(document: Mapping[str, Any], parts: Collection[str]) -> Document:
     """Return the document without the operations of these parts and without links to them.
 
-    Parts are `assistants, threads, runs, store, mcp, a2a, ui, meta` and `webhooks`; `meta` is what
-    the server tells of itself, and leaves the health check.
+    Parts are `assistants, threads, runs, store, mcp, a2a, ui, meta, docs` and `webhooks`; `meta` is
+    what the server tells of itself, and leaves the health check; `docs` is the pages alone.
     """
     if not parts:
         return dict(document)
     gone = _judge(parts)
-    paths = {path: _kept(path, item, gone) for path, item in document["paths"].items()}
-    left = {**document, "paths": {path: item for path, item in paths.items() if _methods(item)}}
+    left = without(document, lambda path, operation: gone(path, operation["tags"][0]))
     if "webhooks" in parts:
         left.pop("webhooks", None)
+    return left
+
+
+def without(document: Mapping[str, Any], gone: Gone) -> Document:
+    """Return the document without some operations, which `gone` tells, and links to them."""
+    paths = {path: _kept(path, item, gone) for path, item in document["paths"].items()}
+    left = {**document, "paths": {path: item for path, item in paths.items() if _methods(item)}}
     served = {
-        item[method]["operationId"]
+        item[method].get("operationId")
         for item in left["paths"].values()
         for method in METHODS
         if method in item
@@ -53,16 +66,14 @@ def _judge(parts: Collection[str]) -> Callable[[str, str], bool]:
             if path.startswith(UI):
                 return "ui" in parts
             return "meta" in parts and path != HEALTH_PATH
-        return tag in tags
+        return tag in tags or ("meta" in parts and path in ABOUT)
 
     return gone
 
 
-def _kept(path: str, item: Mapping[str, Any], gone: Callable[[str, str], bool]) -> Document:
+def _kept(path: str, item: Mapping[str, Any], gone: Gone) -> Document:
     return {
-        key: value
-        for key, value in item.items()
-        if key not in METHODS or not gone(path, value["tags"][0])
+        key: value for key, value in item.items() if key not in METHODS or not gone(path, value)
     }
 
 
@@ -80,6 +91,11 @@ def _without_links(
         if link.get("operationId") not in served
     }
 
+    def _is_dead(link: Any) -> bool:
+        if not isinstance(link, dict):
+            return False
+        return link.get("$ref") in dead or link.get("operationId", None) not in {None, *served}
+
     def clean(node: Any) -> Any:
         if isinstance(node, list):
             return [clean(one) for one in node]
@@ -88,7 +104,7 @@ def _without_links(
         cleaned = {key: clean(value) for key, value in node.items() if key != "links"}
         if isinstance(node.get("links"), dict):
             cleaned["links"] = {
-                name: link for name, link in node["links"].items() if link.get("$ref") not in dead
+                name: link for name, link in node["links"].items() if not _is_dead(link)
             }
         return cleaned
 

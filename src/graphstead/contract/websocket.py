@@ -27,7 +27,7 @@ from graphstead.contract.response import complain
 from graphstead.contract.route import CUSTOM, RouteTable, route_path
 from graphstead.problems import Forbidden, Problem
 
-__all__ = ["SocketClosed", "WebSocket", "WebSocketMiddleware"]
+__all__ = ["SocketClosed", "WebSocket", "WebSocketMiddleware", "refuse_socket"]
 
 log = logging.getLogger("graphstead.contract")
 NORMAL, FAILED, RESTARTING, REFUSED = 1000, 1011, 1012, 4000
@@ -121,7 +121,7 @@ class WebSocketMiddleware(SpecMiddleware):  # type: ignore[misc]
         try:
             await self._admit(scope, exchange, operation)
         except Problem as problem:
-            await _refuse(problem, exchange, scope, receive, send)
+            await refuse_socket(problem, exchange, scope, receive, send)
             return
         await self._serve(operation, exchange, receive, send)
 
@@ -191,9 +191,10 @@ def _may_come_from(origin: str, host: str | None, policy: CorsPolicy) -> bool:
     return origin.partition("://")[2] == host or policy.admits(origin)
 
 
-async def _refuse(
+async def refuse_socket(
     problem: Problem, exchange: Exchange, scope: Scope, receive: Receive, send: Send
 ) -> None:
+    """Answer a handshake with a problem; browsers are let in to be told by the close code."""
     await receive()
     reason = problem.detail.encode()[:MAX_REASON_BYTES].decode(errors="ignore")
     if any(name == b"origin" for name, _ in scope["headers"]):

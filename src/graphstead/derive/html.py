@@ -31,13 +31,23 @@ FRAME = """<!doctype html>
 {body}</body>
 </html>
 """
-PAGE_LINK = re.compile(r'(<a href="[^":]+)\.md"')
+PAGE_LINK = re.compile(r'(<a href="[^":]+)\.md(#[^"]*)?"')
+HEADING = re.compile(r"<(h[1-6])>(.*?)</\1>")
 
 
 def as_html(title: str, markdown: str) -> str:
     """Return a page that needs nothing else; links to other pages lead to their HTML."""
-    body = PAGE_LINK.sub(r'\1"', _renderer().render(markdown))
+    body = PAGE_LINK.sub(r'\1\2"', _renderer().render(markdown))
+    body = HEADING.sub(_anchored, body)
     return FRAME.format(title=html.escape(title), body=body)
+
+
+def _anchored(heading: re.Match[str]) -> str:
+    """Give a heading the id that links to it use: its words, joined by hyphens."""
+    kind, words = heading.groups()
+    plain = re.sub(r"<[^>]*>", "", html.unescape(words)).lower()
+    anchor = re.sub(r"[^\w\- ]", "", plain).strip().replace(" ", "-")
+    return f'<{kind} id="{html.escape(anchor)}">{words}</{kind}>'
 
 
 @cache

@@ -6,18 +6,24 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from graphstead.derive.catalogue import Entry
+from graphstead.derive.guides import FOLDER, INDEX, Guide
 from graphstead.derive.skills import WHOLE, skill_name
 
 __all__ = ["full_text", "index_text"]
 
 
-def index_text(document: Mapping[str, Any], entries: Sequence[Entry], pin: str) -> str:
+def index_text(
+    document: Mapping[str, Any], guides: Sequence[Guide], entries: Sequence[Entry], pin: str
+) -> str:
     """Return llms.txt; its links are relative to where it is served."""
     info = document["info"]
     lines = [f"# {info['title']}", "", f"> {info['summary']} Contract {pin}.", ""]
     lines += ["## Start", ""]
     lines += ["- [The contract](openapi.json): OpenAPI 3.1, all operations"]
     lines += [f"- [Skill for the whole API](skills/{WHOLE}/SKILL.md)"]
+    lines += ["", "## Guides", ""]
+    lines += [f"- [All guides](docs/{FOLDER}/{INDEX}.md): walks through the API, run by the tests"]
+    lines += [f"- [{one.title}](docs/{FOLDER}/{one.name}.md): {one.purpose}" for one in guides]
     folder = ""
     for entry in entries:
         if entry.folder != folder:

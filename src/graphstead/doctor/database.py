@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from graphstead.databases import schema_state
+from graphstead.ciphers import older_keys
+from graphstead.databases import pooled, redis_state, schema_state
 from graphstead.doctor.findings import Finding, fail, ok, warn
 from graphstead.problems import StartupError
 from graphstead.settings import Settings
@@ -23,25 +24,80 @@ LARGE_WAL_BYTES = 256 * MIB
 LATE_S = 60
 
 
-def _server(settings: Settings) -> Finding:
+def _server(settings: Settings) -> Iterator[Finding]:
     """Ask the server for the age of the schema; its own tools tell all the rest."""
     try:
         state = schema_state(settings)
     except StartupError as error:
-        return fail("database", error.faults[0], "start the server, or correct DATABASE_URI")
+        yield fail("database", error.faults[0], "start the server, or correct DATABASE_URI")
+        return
     text = f"{settings.database_name}, schema {state.version} of {state.newest}"
     if state.compat > state.newest:
-        return fail("database", text, "start the newer graphstead that wrote it")
-    if 0 < state.version < state.newest:
-        return warn("database", text, "graphstead db upgrade, or start a server: it does the same")
-    return ok("database", text)
+        yield fail("database", text, "start the newer graphstead that wrote it")
+    elif 0 < state.version < state.newest:
+        yield warn("database", text, "graphstead db upgrade, or start a server: it does the same")
+    else:
+        yield ok("database", text)
+    if state.version == state.newest:
+        yield from _encryption(settings)
+
+
+def _encryption(settings: Settings) -> Iterator[Finding]:
+    """Tell which keys are needed besides the one that encrypts, if any."""
+    try:
+        older = older_keys(settings)
+    except StartupError as error:
+        yield fail("encryption", error.faults[0], "docs/encryption.md tells how keys are set")
+        return
+    if older:
+        text = f"something may still be under {', '.join(older)}, besides LANGGRAPH_AES_KEY"
+        yield warn("encryption", text, "graphstead db reseal, then drop what it says")
+    elif settings.aes_key is not None:
+        yield ok("encryption", "nothing is under a key besides LANGGRAPH_AES_KEY")
+
+
+def _pooler(settings: Settings) -> Iterator[Finding]:
+    """Look whether sessions that have to stay go over a pooler."""
+    try:
+        is_pooled, direct_is_pooled = pooled(settings)
+    except StartupError as error:
+        cure = "let DATABASE_URI and DATABASE_DIRECT_URI lead to one database and schema"
+        yield fail("pooler", error.faults[0], cure)
+        return
+    if direct_is_pooled:
+        text = "bells and liveness locks go over a pooler, which works where it lends by session"
+        yield warn("pooler", text, "name the server itself in DATABASE_DIRECT_URI")
+    elif is_pooled:
+        yield ok("pooler", "transactions go over a pooler, sessions that stay beside it")
+
+
+def _redis(settings: Settings) -> Iterator[Finding]:
+    if settings.redis_uri is not None and settings.redis_name is None:
+        text = "REDIS_URI has no effect here: an SQLite file needs no Redis"
+        yield warn("redis", text, "unset it, or name a Postgres in DATABASE_URI")
+        return
+    try:
+        state = redis_state(settings)
+    except StartupError as error:
+        cure = "start it, or correct REDIS_URI; until then Postgres carries events and bells"
+        yield fail("redis", error.faults[0], cure)
+        return
+    if state is not None:
+        yield ok("redis", state)
 
 
 def database(settings: Settings, *, full: bool) -> Iterator[Finding]:
     """Look at the file; nothing is made, migrated or repaired."""
+    yield from _redis(settings)
     if settings.postgres_uri is not None:
-        yield _server(settings)
+        server = [*_server(settings)]
+        yield from server
+        if all(one.level != "fail" for one in server):
+            yield from _pooler(settings)
         return
+    if settings.database_direct_uri is not None:
+        text = "DATABASE_DIRECT_URI has no effect here: DATABASE_URI names no Postgres"
+        yield warn("pooler", text, "unset it, or name a pooler in DATABASE_URI")
     path = settings.database_path
     yield _writable(path)
     if not path.exists():
@@ -58,6 +114,8 @@ def database(settings: Settings, *, full: bool) -> Iterator[Finding]:
         return
     yield _schema(found)
     yield _soundness(found, path, checked=check)
+    if found.version == found.newest_version and not found.damage:
+        yield from _encryption(settings)
     yield _room(found)
     yield _queue(found)
     yield _webhooks(found)

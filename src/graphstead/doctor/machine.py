@@ -15,6 +15,7 @@ import httpx
 
 from graphstead import __version__
 from graphstead.cli.ports import bind
+from graphstead.contract.schemas import distrusted_engine
 from graphstead.doctor.findings import Finding, fail, ok, warn
 from graphstead.problems import StartupError
 from graphstead.settings import Settings
@@ -26,6 +27,10 @@ GIB = 1024**3
 LOW_BYTES, TOO_LOW_BYTES = GIB, 64 * 1024**2
 PACKAGES = ("langgraph", "langchain-core", "langgraph-sdk")
 ANSWER_S = 2.0
+CURE_OF_ENGINE = (
+    "pip install 'jsonschema-rs>=0.60.1', in an environment without langgraph-cli[inmem],"
+    " which wants an older one"
+)
 
 
 def versions() -> Iterator[Finding]:
@@ -34,6 +39,9 @@ def versions() -> Iterator[Finding]:
     python = platform.python_version()
     text = f"graphstead {__version__}, Python {python}, SQLite {sqlite3.sqlite_version}, {told}"
     yield ok("versions", text)
+    if release := distrusted_engine():
+        text = f"jsonschema-rs {release} judges some bodies wrongly: plain jsonschema does it here"
+        yield warn("versions", f"{text}, 0.5 ms and more each", CURE_OF_ENGINE)
 
 
 def extras(settings: Settings | None) -> Iterator[Finding]:

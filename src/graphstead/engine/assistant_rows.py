@@ -10,6 +10,7 @@ from graphstead.engine import thread_life, transitions
 from graphstead.engine.access import OPEN, Grant
 from graphstead.engine.clock import Clock, wire_time
 from graphstead.engine.merging import open_configurable, open_metadata, refuse_both
+from graphstead.graphs.load import GraphSet
 from graphstead.problems import AssistantNotFound, Conflict, NotFound
 from graphstead.storage.base import Tx
 from graphstead.storage.rows import AssistantRow, Json, Page, ThreadFilter
@@ -29,6 +30,23 @@ def new_row(body: Mapping[str, Any], assistant_id: str) -> AssistantRow:
         config=config,
         context=context,
         metadata=open_metadata(body.get("metadata") or {}),
+        version=1,
+        created_at=now,
+        updated_at=now,
+    )
+
+
+def system_row(graphs: GraphSet, assistant_id: str, graph_id: str) -> AssistantRow:
+    """Return the assistant that a graph has of its own."""
+    now = wire_time()
+    return AssistantRow(
+        assistant_id=assistant_id,
+        graph_id=graph_id,
+        name=graphs.name(graph_id),
+        description=graphs.description(graph_id),
+        config={},
+        context={},
+        metadata={"created_by": "system"},
         version=1,
         created_at=now,
         updated_at=now,

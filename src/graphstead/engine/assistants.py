@@ -9,10 +9,10 @@ from uuid import uuid4
 
 from graphstead.engine import assistant_rows
 from graphstead.engine.access import Access, Action, Grant
-from graphstead.engine.assistant_graphs import AssistantGraphs
+from graphstead.engine.assistant_graphs import AssistantGraphs, Portrait
 from graphstead.engine.assistant_threads import AssistantThreads
 from graphstead.engine.callers import Asked
-from graphstead.engine.clock import Clock, as_uuid, system_assistant_id, wire_time
+from graphstead.engine.clock import Clock, as_uuid, system_assistant_id
 from graphstead.engine.pages import Found, found, page_of, project
 from graphstead.engine.replays import Once
 from graphstead.graphs.host import GraphHost
@@ -53,22 +53,8 @@ class Assistants:
     def _seed(self, tx: Tx) -> None:
         for assistant_id, graph_id in self._system.items():
             if tx.assistants.get(assistant_id) is None:
-                tx.assistants.insert(self._system_row(assistant_id, graph_id))
-
-    def _system_row(self, assistant_id: str, graph_id: str) -> AssistantRow:
-        now = wire_time()
-        return AssistantRow(
-            assistant_id=assistant_id,
-            graph_id=graph_id,
-            name=self._graphs.name(graph_id),
-            description=self._graphs.description(graph_id),
-            config={},
-            context={},
-            metadata={"created_by": "system"},
-            version=1,
-            created_at=now,
-            updated_at=now,
-        )
+                row = assistant_rows.system_row(self._graphs, assistant_id, graph_id)
+                tx.assistants.insert(row)
 
     def resolve(self, assistant_id: str) -> str:
         """Return the assistant meant by a UUID or by the name of a graph. Raises GraphNotFound."""
@@ -184,6 +170,11 @@ class Assistants:
     async def schemas(self, assistant_id: str, asked: Asked) -> Json:
         """Return the schemas of the assistant's graph. Raises AssistantNotFound."""
         return await self._graphs_of.schemas(await self._row(assistant_id, asked))
+
+    async def portrait(self, assistant_id: str, asked: Asked) -> Portrait:
+        """Return what the assistant's own contract is made of. Raises AssistantNotFound."""
+        row = await self._row(assistant_id, asked)
+        return await self._graphs_of.portrait(row, is_own=self.is_system(row.assistant_id))
 
     async def subgraphs(
         self, assistant_id: str, asked: Asked, namespace: str | None, recurse: bool

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from graphstead.storage.base import Storage, Tx
+from graphstead.streaming.log import noted
 
 __all__ = ["Work", "WriteQueue"]
 
@@ -35,6 +36,7 @@ class WriteQueue:
         self._waiting.append(work)
         if self._flush is None:
             self._flush = asyncio.create_task(self._write())
+            self._flush.add_done_callback(noted)
         if len(self._waiting) >= MOST_WAITING:
             await self.settled()
 

@@ -25,6 +25,7 @@ from langgraph.checkpoint.base import (
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from graphstead.engine.checkpoint_delta import Ancestor, history, keep_latest, read_ancestors
+from graphstead.engine.checkpoint_ids import continue_after
 from graphstead.engine.checkpoint_queue import Work, WriteQueue
 from graphstead.engine.checkpoint_rows import (
     Place,
@@ -68,6 +69,8 @@ class Saver(BaseCheckpointSaver[str]):
         self.fence = fence
         self._ahead = ahead
         self._queue = WriteQueue(storage, self._job)
+        # The newest checkpoint of each namespace that was put here; others were there before.
+        self._own: dict[str, str] = {}
 
     async def settled(self) -> None:
         """Wait until everything queued is stored. Raises StaleRun, or what lost a write."""
@@ -130,6 +133,7 @@ class Saver(BaseCheckpointSaver[str]):
         new_versions: ChannelVersions,
     ) -> tuple[Work, Place]:
         row, blobs, versions = encode_put(self.serde, config, checkpoint, metadata, new_versions)
+        self._own[row.checkpoint_ns] = row.checkpoint_id
 
         def work(tx: Tx) -> None:
             tx.checkpoints.put(row, blobs, versions=versions)
@@ -167,12 +171,19 @@ class Saver(BaseCheckpointSaver[str]):
         thread_id, checkpoint_ns, _ = Place.of(config)
         checkpoint_id = str(config["configurable"]["checkpoint_id"])
         kept, replacing = encode_writes(self.serde, writes, task_id, task_path)
+        is_own = self._own.get(checkpoint_ns) == checkpoint_id
+        undo_of = None if self.fence is None or is_own else self.fence[0]
 
         def work(tx: Tx) -> None:
             for rows, replace in ((kept, False), (replacing, True)):
                 if rows:
                     tx.checkpoints.put_writes(
-                        thread_id, checkpoint_ns, checkpoint_id, rows, replace=replace
+                        thread_id,
+                        checkpoint_ns,
+                        checkpoint_id,
+                        rows,
+                        replace=replace,
+                        undo_of=undo_of,
                     )
 
         return work
@@ -196,6 +207,9 @@ class Saver(BaseCheckpointSaver[str]):
 
         def work(tx: Tx) -> StoredCheckpoint | None:
             row = tx.checkpoints.get(*place)
+            newest = row if place.checkpoint_id is None else tx.checkpoints.get(*place[:2], None)
+            if newest is not None:
+                continue_after(newest.checkpoint_id)
             return None if row is None else read_stored(tx, self.serde, row)
 
         return work

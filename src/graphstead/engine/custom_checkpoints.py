@@ -72,6 +72,12 @@ class _Elsewhere:
             if run is not None and run.attempt and not run.temporary:
                 self._runs[run_id] = run.thread_id
 
+    def undo_writes(self, run_id: str) -> None:
+        """Do nothing: a saver keeps pending writes as it will, and has no word for undoing them."""
+
+    def purge_replaced(self, limit: int) -> int:
+        return 0
+
     def let_go(self, run_id: str) -> bool:
         """Delete a run's row, and remember whose checkpoints may be undone after it."""
         run = self._tx.runs.get(run_id)

@@ -8,6 +8,7 @@ from typing import Any
 
 from graphstead.engine.access import OPEN, Grant
 from graphstead.engine.callers import Caller
+from graphstead.engine.inputs import REFUSED_RESUME
 from graphstead.engine.merging import open_metadata
 from graphstead.problems import BadRequest, NotImplementedYet
 from graphstead.storage.rows import Json
@@ -16,7 +17,6 @@ DEFAULT_MODES = ("values",)
 LATER_FIELDS = {
     "feedback_keys": "feedback URLs need LangSmith, which this server does not call",
     "langsmith_tracer": "tracing to LangSmith is not part of this server",
-    "strict_resume": "strict resume is not supported yet",
 }
 
 
@@ -78,6 +78,8 @@ def check(body: Mapping[str, Any], *, stateless: bool) -> None:
     for name, why in LATER_FIELDS.items():
         if body.get(name):
             raise NotImplementedYet(f"body.{name}: {why}")
+    if body.get("strict_resume") and not REFUSED_RESUME:
+        raise NotImplementedYet("body.strict_resume: the installed LangGraph is too old for it")
     command = body.get("command") or {}
     if stateless and command.get("resume") is not None:
         raise BadRequest("body.command.resume: only a run on a thread can be resumed")
@@ -86,6 +88,7 @@ def check(body: Mapping[str, Any], *, stateless: bool) -> None:
 def kwargs_of(draft: Draft, config: Json, context: Json) -> Json:
     """Return the run's stored arguments, in the order clients see them."""
     body = draft.body
+    strict = {"strict_resume": True} if body.get("strict_resume") else {}
     return {
         "input": body.get("input"),
         "command": body.get("command"),
@@ -101,6 +104,7 @@ def kwargs_of(draft: Draft, config: Json, context: Json) -> Json:
         "resumable": bool(body.get("stream_resumable")),
         "checkpoint_during": body.get("checkpoint_during", True) is not False,
         "durability": durability(body),
+        **strict,
     }
 
 

@@ -19,8 +19,10 @@ from graphstead.engine.custom_saver import CustomSaver
 from graphstead.engine.custom_store import CustomStore
 from graphstead.engine.embedding import Embedder
 from graphstead.engine.graph_store import GraphStore
+from graphstead.engine.inputs import REFUSED_RESUME
 from graphstead.engine.metrics import Metrics
 from graphstead.engine.protocol import Protocol as EventProtocol
+from graphstead.engine.rewinding import WatchedClock
 from graphstead.engine.run_grants import RunGate
 from graphstead.engine.run_stops import RunStops
 from graphstead.engine.run_streams import RunStreams
@@ -110,7 +112,7 @@ class Engine:
         savers = Savers(storage, serializer(serde), custom)
         self._storage = storage
         self._settings = settings
-        clock = clock or SystemClock()
+        clock = WatchedClock(clock or SystemClock())
         access = access or Access()
         self._clock = clock
         worker_id = clock.new_id() if run_worker else None
@@ -226,6 +228,7 @@ def _flags(settings: EngineLimits, disabled: Collection[str]) -> Mapping[str, bo
     return {
         "assistants": "assistants" not in disabled,
         "crons": settings.crons_enabled and "runs" not in disabled,
+        "strict_resume": bool(REFUSED_RESUME),
     }
 
 

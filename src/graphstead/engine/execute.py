@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import orjson
@@ -17,7 +17,7 @@ from graphstead import tracing
 from graphstead.engine import protocol_source, transitions, wire
 from graphstead.engine.chunks import Translator
 from graphstead.engine.clock import Clock
-from graphstead.engine.inputs import graph_config, graph_context, graph_input
+from graphstead.engine.inputs import REFUSED_RESUME, graph_config, graph_context, graph_input
 from graphstead.engine.merging import TRACEPARENT
 from graphstead.engine.savers import Savers
 from graphstead.engine.snapshots import interrupts_by_task
@@ -27,7 +27,7 @@ from graphstead.graphs.auth_users import told_user
 from graphstead.graphs.load import GraphSet
 from graphstead.storage.base import Storage
 from graphstead.storage.errors import SealingFailed, StorageUnavailable
-from graphstead.storage.rows import Json, RunRow, RunStatus, ThreadStatus
+from graphstead.storage.rows import EventRow, Json, RunRow, RunStatus, ThreadStatus
 from graphstead.storage.sealing import ASKER
 from graphstead.streaming.log import EventWriter
 
@@ -51,10 +51,14 @@ class Limits(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How the graph's part ended; `error` is the body clients see."""
+    """How the graph's part ended; `error` is the body clients see.
+
+    `is_refused` says that the graph took nothing of what it was given.
+    """
 
     status: RunStatus
     error: Json | None = None
+    is_refused: bool = False
 
 
 class Execution:
@@ -124,7 +128,11 @@ class Execution:
         ):
             if here := tracing.traceparent():
                 configurable[TRACEPARENT] = here  # for the webhook's call
-            await self._run_guarded()
+            try:
+                await self._run_guarded()
+            finally:
+                if (event_log := self._storage.log) is not None:
+                    event_log.leave(run.run_id, run.gen)
 
     async def _run_guarded(self) -> None:
         try:
@@ -140,6 +148,9 @@ class Execution:
             log.error("run cannot be encrypted and waits", reason=str(fault))
             await asyncio.sleep(RELEASE_AGAIN_S)
             await self._give_back()
+        except StorageUnavailable as fault:
+            log.error("run could not be stored and waits", reason=str(fault))
+            await self._release()
         except Exception:  # the worker's edge: one run must never take the others down
             log.exception("run could not be finished")
             await self._release()
@@ -151,30 +162,49 @@ class Execution:
             try:
                 await self._storage.write(lambda tx: transitions.recover(tx, [run], clock, tries))
                 return
+            except StorageUnavailable:  # that it waits was said when it began to
+                await asyncio.sleep(RELEASE_AGAIN_S)
             except Exception:  # the worker's edge: a database that is away comes back
                 log.warning("run could not be released", exc_info=True)
                 await asyncio.sleep(RELEASE_AGAIN_S)
 
     async def _run_to_the_end(self) -> None:
-        last_seq = 0
-        if self.run_row.attempt > 1:
-            last_seq = await self._storage.read(lambda tx: tx.events.last_seq(self.run_row.run_id))
-        self._events = EventWriter(self._storage, self._append, last_seq)
+        run, clock = self.run_row, self._clock
+        self._events = EventWriter(self._store, await self._begin_log(), run.after_ms)
         verdict = await self._verdict()
         outcome = await self._outcome_of(verdict)
+        outcome = replace(outcome, last_ms=self._events.last_ms)
         rest = await self._events.take_rest()
-        run, clock = self.run_row, self._clock
         await self._storage.write(lambda tx: transitions.finish(tx, run, outcome, rest, clock))
         log.info("run ended", status=outcome.status)
         tracing.mark(graphstead__status=outcome.status)
         _count_end(self._graph_id, outcome.status, time.perf_counter() - self._began_s)
 
-    def _append(self, tx: Any, rows: Any) -> None:
-        transitions.append(tx, self.run_row, rows)
+    async def _begin_log(self) -> int:
+        """Return behind which number this attempt's events begin."""
+        run, event_log = self.run_row, self._storage.log
+        if event_log is not None:
+            return await event_log.begin(run.run_id, run.gen)
+        if run.attempt == 1:
+            return 0
+        return await self._storage.read(lambda tx: tx.events.last_seq(run.run_id))
+
+    async def _store(self, rows: Sequence[EventRow]) -> None:
+        """Store events where they go first, else as rows; raises StaleRun for no owner."""
+        run, event_log = self.run_row, self._storage.log
+        if event_log is not None:
+            bells = transitions.bells_of(run)
+            if await event_log.append(run.run_id, run.gen, rows, bells):
+                return
+        await self._storage.write(lambda tx: transitions.append(tx, run, rows))
 
     async def _give_back(self) -> None:
         run, clock = self.run_row, self._clock
-        await self._storage.write(lambda tx: transitions.give_back(tx, run, clock))
+        try:
+            await self._storage.write(lambda tx: transitions.give_back(tx, [run], clock))
+        except StorageUnavailable as fault:
+            # It is taken over when the lease of this worker is over.
+            log.error("run could not be given back", reason=str(fault))
 
     async def _verdict(self) -> Verdict:
         limit = asyncio.timeout(self._limits.bg_job_timeout_s)
@@ -207,7 +237,7 @@ class Execution:
         log.warning("run failed", error=error["error"], exc_info=failure)
         tracing.record(failure)
         await self._events.put("error", orjson.dumps(error))
-        return Verdict("error", error)
+        return Verdict("error", error, is_refused=isinstance(failure, REFUSED_RESUME))
 
     async def _stream(self) -> None:
         run = self.run_row
@@ -320,13 +350,15 @@ class Execution:
         except Exception as failure:  # the worker's edge: values that cannot be told end the run
             failed = verdict if verdict.status == "error" else await self._failed(failure)
             thread = None if self.run_row.temporary else _shown(failed, None)
-            return Outcome("error", orjson.dumps({"__error__": failed.error}), thread)
+            output = orjson.dumps({"__error__": failed.error})
+            return Outcome("error", output, thread, failed.error)
 
     async def _outcome(self, verdict: Verdict) -> Outcome:
-        snapshot = None if self.run_row.temporary else await self._snapshot()
+        keeps_thread = self.run_row.temporary or verdict.is_refused
+        snapshot = None if keeps_thread else await self._snapshot()
         output = self._output(verdict, snapshot)
-        thread = None if self.run_row.temporary else _shown(verdict, snapshot)
-        return Outcome(verdict.status, output, thread)
+        thread = None if keeps_thread else _shown(verdict, snapshot)
+        return Outcome(verdict.status, output, thread, verdict.error)
 
     def _output(self, verdict: Verdict, snapshot: StateSnapshot | None) -> bytes:
         """Return what waiters get (measured on 0.16.7, also for several interrupts at once)."""

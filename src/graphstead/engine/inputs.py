@@ -8,12 +8,18 @@ from importlib.metadata import version
 from typing import Any
 from uuid import UUID
 
+from langgraph import errors
 from langgraph.types import Command, Send
 
 from graphstead.storage.rows import Json, RunRow
 
 LANGGRAPH_VERSION = version("langgraph")
 RESUMED_KEYS = ("checkpoint_id", "checkpoint_ns", "checkpoint_map")
+# LangGraph's own key for it; releases that do not know it lack the exception, too.
+STRICT_RESUME = "__pregel_strict_resume"
+REFUSED_RESUME: tuple[type[Exception], ...] = tuple(
+    one for one in [getattr(errors, "UnknownInterruptError", None)] if one is not None
+)
 
 
 def graph_input(kwargs: Mapping[str, Any]) -> Any:
@@ -57,6 +63,8 @@ def graph_config(run: RunRow, name: str, recursion_limit: int | None, *, resumed
     if resumed:
         for key in RESUMED_KEYS:
             configurable.pop(key, None)
+    if run.kwargs.get("strict_resume"):
+        configurable[STRICT_RESUME] = True
     config["configurable"] = configurable
     config["metadata"] = {
         **config.get("metadata", {}),

@@ -79,6 +79,8 @@ class Session:
             done, _ = await asyncio.wait({hearing, telling}, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
+        except ResumeGap as gap:
+            await self._say(error(None, Refused("resume_gap", str(gap))))
         finally:
             for task in (hearing, telling):
                 task.cancel()
@@ -135,8 +137,11 @@ class Session:
     async def _replay(self, wanted: Wanted) -> int:
         """Send what a new subscription has missed; the first one starts the connection's walk."""
         admits = await sight(self._storage, self._access, self._thread_id, self._asked)
-        walk = ThreadFrames(self._storage, self._thread_id, wanted.since, admits)
         until, sent = self._walk.seq if self._walk else None, 0
+        # A later subscription hears here what it has missed, or that this cannot be had.
+        walk = ThreadFrames(
+            self._storage, self._thread_id, wanted.since, admits, at_once=until is not None
+        )
         while batch := await walk.new():
             missed = [one for one in batch if until is None or one.seq <= until]
             sent += await self._send([one for one in missed if wanted.takes(one.frame)])

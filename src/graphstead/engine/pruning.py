@@ -20,15 +20,23 @@ DAY_MS = 86_400_000
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """How much was given up: threads past their time, old histories, streams, store items."""
+    """How much was given up, by kind: threads past their time, old histories, streams and so on."""
 
     expired_threads: int
     trimmed_threads: int
     event_streams: int
     store_items: int
+    webhook_calls: int
 
 
-def prune(storage: Storage, clock: Clock, *, history_days: int, stream_ttl_s: float) -> Pruned:
+def prune(
+    storage: Storage,
+    clock: Clock,
+    *,
+    history_days: int,
+    stream_ttl_s: float,
+    dead_webhook_days: int,
+) -> Pruned:
     """Apply every time to live now, trim what did not change for `history_days`, give room back.
 
     One short transaction after the other: servers may run meanwhile.
@@ -43,18 +51,25 @@ def prune(storage: Storage, clock: Clock, *, history_days: int, stream_ttl_s: fl
         ),
         trimmed_threads=_each_thread(
             storage,
-            lambda tx: tx.threads.with_history(before, AT_ONCE),
+            lambda tx: tx.threads.with_history(before, AT_ONCE) if history_days else [],
             lambda tx, thread_id: thread_life.forget_history(tx, serde, thread_id, before),
         ),
         event_streams=_all(
             storage, lambda tx: tx.events.purge(now_ms - int(stream_ttl_s * 1000), AT_ONCE)
         ),
         store_items=_all(storage, lambda tx: tx.store.purge(now_ms, AT_ONCE)),
+        webhook_calls=_dead_calls(storage, now_ms, dead_webhook_days),
     )
     storage.write_blocking(lambda tx: tx.replays.purge(now_ms - KEPT_MS, 100_000))
     while storage.vacuum(PAGES_AT_ONCE):
         continue
     return done
+
+
+def _dead_calls(storage: Storage, now_ms: int, days: int) -> int:
+    if not days:
+        return 0
+    return _all(storage, lambda tx: tx.deliveries.purge(now_ms - days * DAY_MS, AT_ONCE))
 
 
 def _each_thread(

@@ -53,7 +53,7 @@ class Store:
 
     async def search(self, body: Mapping[str, Any], asked: Asked) -> Json:
         """Return a page of items, the best match first. Raises BadRequest for an unfit filter."""
-        limit, offset = _whole(body, "limit", 10), _whole(body, "offset", 0)
+        limit, offset = body.get("limit", 10), body.get("offset", 0)
         given = await self._gate.search(asked.caller, body, limit, offset)
         found = await _refusing(
             self._items.asearch(
@@ -69,13 +69,13 @@ class Store:
 
     async def namespaces(self, body: Mapping[str, Any], asked: Asked) -> Json:
         """Return a page of the namespaces that hold items, sorted label by label."""
-        limit, offset = _whole(body, "limit", 100), _whole(body, "offset", 0)
+        limit, offset = body.get("limit", 100), body.get("offset", 0)
         given = await self._gate.namespaces(asked.caller, body, limit, offset)
         found: Sequence[Sequence[str]] = await _refusing(
             self._items.alist_namespaces(
                 prefix=given.namespace,
                 suffix=tuple(body.get("suffix") or ()),
-                max_depth=_whole(body, "max_depth", 0) or None,
+                max_depth=body.get("max_depth"),
                 limit=limit,
                 offset=offset,
             )
@@ -91,11 +91,6 @@ async def _refusing(work: Awaitable[T]) -> T:
         raise BadRequest(str(refusal)) from refusal
     except NotImplementedError as refusal:
         raise NotImplementedYet(f"store.path: {refusal}") from refusal
-
-
-def _whole(body: Mapping[str, Any], name: str, default: int) -> int:
-    """Return a whole number, which JSON may write as 10.0."""
-    return int(body.get(name, default))
 
 
 def item_body(item: Item) -> Json:

@@ -6,7 +6,7 @@ batch ──► vectors (outside) ──► perform: all operations, in order, i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -52,6 +52,7 @@ def checked(op: Op) -> Op:
         _check_labels(op.namespace)
         if isinstance(op, PutOp):
             _check_length(op)
+            _check_value(op)
     else:
         raise TypeError(f"The store has no operation {type(op).__name__}")
     return op
@@ -70,6 +71,15 @@ def _check_length(op: PutOp) -> None:
     if len(f"{_path(op.namespace)}.{op.key}".encode()) > LONGEST_PLACE:
         raise ValueError(
             f"Namespace and key of an item take at most {LONGEST_PLACE} bytes together"
+        )
+
+
+def _check_value(op: PutOp) -> None:
+    """Refuse what some stores keep and the interface does not promise: a bare text, a list."""
+    if op.value is not None and not isinstance(op.value, Mapping):
+        raise ValueError(
+            f"The value of the item {op.key!r} in {_path(op.namespace)!r} must be a dict,"
+            f" not a {type(op.value).__name__}: put it into one, under a name"
         )
 
 

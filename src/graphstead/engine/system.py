@@ -66,5 +66,11 @@ class System:
                 "revision_id": None,
                 "tenant_id": None,
             },
-            "capabilities": self._capabilities,
+            "capabilities": {**self._capabilities, "redis": self._redis()},
         }
+
+    def _redis(self) -> str | None:
+        """Tell how the server is that events go to first, None where they go to the database."""
+        if self._storage.log is None:
+            return None
+        return "reachable" if self._storage.log.is_reachable else "away"

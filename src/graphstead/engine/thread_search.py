@@ -11,6 +11,8 @@ from graphstead.engine.pages import page_of
 from graphstead.engine.thread_rows import thread_body
 from graphstead.storage.rows import Json, Page, ThreadFilter, ThreadRow
 
+# A search counts what follows its page no further, however many threads there are.
+COUNTED_AHEAD = 10_000
 STEP = re.compile(r"\.?([^.\[\]]+)|\[(-?\d+)\]")
 
 

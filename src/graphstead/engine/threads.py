@@ -15,7 +15,13 @@ from graphstead.engine.pages import Found, found
 from graphstead.engine.replays import Once
 from graphstead.engine.savers import Savers
 from graphstead.engine.thread_rows import thread_body
-from graphstead.engine.thread_search import asked_of_rule, filter_of, found_body, thread_page
+from graphstead.engine.thread_search import (
+    COUNTED_AHEAD,
+    asked_of_rule,
+    filter_of,
+    found_body,
+    thread_page,
+)
 from graphstead.engine.thread_states import ThreadStates
 from graphstead.engine.thread_writes import ThreadWrites
 from graphstead.engine.transitions import thread_of
@@ -117,8 +123,9 @@ class Threads:
         """Find a page of threads, those changed last first by default."""
         page = thread_page(body)
         match = filter_of(body, await self._may_search(body, asked, page.limit, page.offset))
+        at_most = page.offset + page.limit + COUNTED_AHEAD
         rows, total = await self._storage.read(
-            lambda tx: (tx.threads.search(match, page), tx.threads.count(match))
+            lambda tx: (tx.threads.search(match, page), tx.threads.count(match, at_most))
         )
         return found([found_body(row, body) for row in rows], total, page)
 

@@ -14,6 +14,8 @@ import structlog
 from graphstead.engine import cron_rows, transitions
 from graphstead.engine.clock import Clock
 from graphstead.engine.drafts import Grants
+from graphstead.engine.outages import Outage
+from graphstead.engine.prompts import Prompt
 from graphstead.engine.run_grants import RunGate
 from graphstead.problems import Problem
 from graphstead.storage.base import Storage, Tx
@@ -82,44 +84,49 @@ class Timekeeper:
         *,
         poll_s: float = POLL_S,
     ) -> None:
-        self._poll_s = poll_s
+        self._prompt = Prompt(storage.doorbells, "crons", poll_s)
         self._storage = storage
         self._clock = clock
         self._gate = gate
         self._thread_ttl = thread_ttl
-        self._stop = threading.Event()
         self._thread = threading.Thread(target=self._main, name="crons", daemon=True)
 
     def start(self) -> None:
         """Begin keeping time; dates missed so far make one run for each cron."""
+        self._prompt.listen()
         self._thread.start()
 
     def stop(self) -> None:
         """Make no further run."""
-        self._stop.set()
+        self._prompt.stop()
         if self._thread.is_alive():
             self._thread.join(10)
 
     def _main(self) -> None:
-        wait_s = 0.0
-        while not self._stop.wait(wait_s):
+        outage = Outage("keeping crons")
+        while not self._prompt.is_stopped:
+            wait_s = self._prompt.usual_s
             try:
-                wait_s = self._wait_s() if self.turn() else self._poll_s
+                with outage.told():
+                    wait_s = self._wait_s() if self.turn() else wait_s
             except Exception:  # the thread's edge: a database that is away comes back
                 log.exception("crons failed")
-                wait_s = self._poll_s
+            self._prompt.wait(wait_s)
 
     def _wait_s(self) -> float:
+        """Return how long to wait: until the next date, unless a bell rings for it."""
+        if self._prompt.rings:
+            return self._prompt.poll_s
         next_ms = self._storage.read_blocking(lambda tx: tx.crons.next_ms())
         if next_ms is None:
-            return self._poll_s
-        return min(self._poll_s, max(0.0, (next_ms - self._clock.now_ms()) / 1000))
+            return self._prompt.poll_s
+        return min(self._prompt.poll_s, max(0.0, (next_ms - self._clock.now_ms()) / 1000))
 
     def turn(self) -> bool:
         """Make the runs that are due now; False where something unforeseen kept one from it."""
         now_ms = self._clock.now_ms()
         due = self._storage.read_blocking(lambda tx: tx.crons.due(now_ms, AT_ONCE))
-        return all([self._fired(cron_id) for cron_id in due if not self._stop.is_set()])
+        return all([self._fired(cron_id) for cron_id in due if not self._prompt.is_stopped])
 
     def _fired(self, cron_id: str) -> bool:
         try:

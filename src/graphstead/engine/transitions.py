@@ -26,12 +26,14 @@ from graphstead.problems import AssistantNotFound, RunNotFound, ThreadBusy, Thre
 from graphstead.storage.base import Tx
 from graphstead.storage.rows import (
     AssistantRow,
+    Bell,
     CancelAction,
     EndRow,
     EventRow,
     Json,
     RunRow,
     RunStatus,
+    ShownRow,
     ThreadRow,
     ThreadStatus,
 )
@@ -58,11 +60,16 @@ class ThreadOutcome:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a run ended: `output` is what waiters get, `thread` is None to keep its state."""
+    """How a run ended: `output` is what waiters get, `thread` is None to keep its state.
+
+    `error` is what a webhook is told went wrong, `last_ms` the time of the run's last event.
+    """
 
     status: RunStatus
     output: bytes
     thread: ThreadOutcome | None
+    error: Json | None = None
+    last_ms: int = 0
 
 
 # ---- creation
@@ -96,38 +103,38 @@ def _create_stateless(tx: Tx, draft: Draft, assistant: AssistantRow, clock: Cloc
 def _create_on_thread(
     tx: Tx, draft: Draft, thread_id: str, assistant: AssistantRow, clock: Clock
 ) -> RunRow:
-    thread = _stamped(tx, _thread_for(tx, draft, thread_id), draft, assistant)
-    _apply_multitask(tx, draft, thread_id, clock)
-    blocked = tx.runs.must_wait(thread_id, draft.requested_ms)
-    run = _new_run(draft, thread_id, assistant, thread, blocked=blocked)
-    return _store(tx, run)
-
-
-def _thread_for(tx: Tx, draft: Draft, thread_id: str) -> ThreadRow:
     thread = tx.threads.lock(thread_id)
-    if thread is not None and draft.grants.run.admits(thread.metadata):
-        return thread
-    if thread is not None or draft.body.get("if_not_exists") != "create":
+    while thread is None:
+        made = _thread_for(draft, thread_id, assistant)
+        if tx.threads.insert(made):
+            return _store(tx, _new_run(draft, thread_id, assistant, made, blocked=False))
+        # Another process has made it since; a third one may have deleted it again.
+        thread = tx.threads.lock(thread_id)
+    if not draft.grants.run.admits(thread.metadata):
+        raise ThreadNotFound(thread_id)
+    stamped = _stamped(thread, draft, assistant)
+    if stamped != thread:
+        tx.threads.set_metadata(thread_id, stamped.metadata, stamped.config, wire_time())
+    _apply_multitask(tx, draft, thread_id, clock)
+    run = _new_run(draft, thread_id, assistant, stamped, blocked=False)
+    return _told_due(tx, replace(run, blocked=tx.runs.enter(run, draft.requested_ms)))
+
+
+def _thread_for(draft: Draft, thread_id: str, assistant: AssistantRow) -> ThreadRow:
+    """Return the thread that the run asks for and nobody has made. Raises ThreadNotFound."""
+    if draft.body.get("if_not_exists") != "create":
         raise ThreadNotFound(thread_id)
     draft.grants.thread.demand()
-    metadata = draft.thread_metadata
-    thread = _mortal(_new_thread(thread_id, metadata, "idle"), draft)
-    if tx.threads.insert(thread):
-        return thread
-    # Another process has made it since.
-    return tx.threads.lock(thread_id) or thread
+    thread = _new_thread(thread_id, draft.thread_metadata, "busy")
+    return _mortal(_stamped(thread, draft, assistant), draft)
 
 
-def _stamped(tx: Tx, thread: ThreadRow, draft: Draft, assistant: AssistantRow) -> ThreadRow:
+def _stamped(thread: ThreadRow, draft: Draft, assistant: AssistantRow) -> ThreadRow:
     """Stamp the thread with the graph that now runs on it: chat clients search by that."""
     stamps = {"graph_id": assistant.graph_id, "assistant_id": assistant.assistant_id}
-    metadata = {**thread.metadata, **stamps}
     config = {**thread.config, **thread_config(draft.body.get("config") or {})}
     config.setdefault("configurable", {})
-    now = wire_time()
-    if metadata != thread.metadata or config != thread.config:
-        tx.threads.set_metadata(thread.thread_id, metadata, config, now)
-    return replace(thread, metadata=metadata, config=config)
+    return replace(thread, metadata={**thread.metadata, **stamps}, config=config)
 
 
 def _mortal(thread: ThreadRow, draft: Draft) -> ThreadRow:
@@ -187,9 +194,12 @@ def _new_run(
 
 
 def _store(tx: Tx, run: RunRow) -> RunRow:
+    """Store a run whose thread is new and busy, or has no row."""
     tx.runs.insert(run)
-    if not run.temporary:
-        tx.threads.set_status(run.thread_id, "busy", run.updated_at)
+    return _told_due(tx, run)
+
+
+def _told_due(tx: Tx, run: RunRow) -> RunRow:
     if not run.blocked:
         tx.ring("ready")
     return run
@@ -211,13 +221,23 @@ def _apply_multitask(tx: Tx, draft: Draft, thread_id: str, clock: Clock) -> None
 def claim(tx: Tx, worker: str, limit: int, clock: Clock) -> list[RunRow]:
     """Take up to `limit` due runs for this worker, each under a new generation."""
     taken = []
-    for run in tx.runs.claimable(clock.now_ms(), limit):
-        if not tx.runs.running(run.thread_id):
-            taken.append(_start(tx, run, worker))
+    for run in tx.runs.take(worker, clock.now_ms(), limit, wire_time()):
+        if run.status == "running":
+            taken.append(run)
         elif tx.threads.try_hold(run.thread_id):
             taken += _start_or_block(tx, run, worker)
         # Else somebody decides about this thread just now: the next claim looks again.
-    return taken
+    return _behind_the_last_end(tx, taken) if taken else []
+
+
+def _behind_the_last_end(tx: Tx, runs: Sequence[RunRow]) -> list[RunRow]:
+    """Note what came before: a thread's events are in order, whatever clocks of hosts say."""
+    ends = tx.events.last_ends([run.thread_id for run in runs])
+    again = {run.run_id: tx.events.last_ms(run.run_id) for run in runs if run.attempt > 1}
+    return [
+        replace(run, after_ms=max(ends.get(run.thread_id, 0), again.get(run.run_id, 0)))
+        for run in runs
+    ]
 
 
 def _start_or_block(tx: Tx, run: RunRow, worker: str) -> list[RunRow]:
@@ -257,10 +277,11 @@ def requeue(tx: Tx, run: RunRow, clock: Clock) -> None:
     tx.ring("ready")
 
 
-def give_back(tx: Tx, run: RunRow, clock: Clock) -> None:
-    """Requeue a run that its worker lets go of; does nothing where it is no longer the worker's."""
-    if tx.runs.owned(run.run_id, run.gen):
-        requeue(tx, run, clock)
+def give_back(tx: Tx, runs: Sequence[RunRow], clock: Clock) -> None:
+    """Requeue runs that their worker lets go of; leaves alone what is no longer the worker's."""
+    for run in sorted(runs, key=lambda run: run.thread_id):
+        if tx.runs.owned(run.run_id, run.gen):
+            requeue(tx, run, clock)
 
 
 def _give_up(tx: Tx, run: RunRow, clock: Clock) -> None:
@@ -270,7 +291,7 @@ def _give_up(tx: Tx, run: RunRow, clock: Clock) -> None:
     }
     thread = tx.threads.get(run.thread_id)
     shown = ThreadOutcome("error", thread.values if thread else None, error, {})
-    _end(tx, run, Outcome("error", _failure(error), shown), clock)
+    _end(tx, run, Outcome("error", _failure(error), shown, error), clock)
 
 
 def _failure(error: Json) -> bytes:
@@ -289,14 +310,20 @@ def append(tx: Tx, run: RunRow, rows: Sequence[EventRow]) -> None:
     if not tx.runs.owned(run.run_id, run.gen):
         raise StaleRun(run.run_id)
     tx.events.append(run.run_id, rows)
-    tx.ring("events", run.run_id)
-    if not run.temporary:
-        tx.ring("thread", run.thread_id)
+    for bell in bells_of(run):
+        tx.ring(*bell)
+
+
+def bells_of(run: RunRow) -> list[Bell]:
+    """Return the bells that tell of a run's new events."""
+    bells = [Bell("events", run.run_id)]
+    return bells if run.temporary else [*bells, Bell("thread", run.thread_id)]
 
 
 def tell_state(tx: Tx, thread_id: str, data: bytes, clock: Clock) -> None:
     """Tell the thread's followers of a state written by hand, as an event without a run."""
-    event_id, now_ms = clock.new_id(), clock.now_ms()
+    last_end_ms = tx.events.last_ends([thread_id]).get(thread_id, 0)
+    event_id, now_ms = clock.new_id(), max(clock.now_ms(), last_end_ms + 1)
     tx.events.append(event_id, [EventRow(1, now_ms, "state_update", data)])
     tx.events.end(EndRow(event_id, thread_id, "success", now_ms, NULL))
     tx.ring("thread", thread_id)
@@ -304,38 +331,39 @@ def tell_state(tx: Tx, thread_id: str, data: bytes, clock: Clock) -> None:
 
 def finish(tx: Tx, run: RunRow, outcome: Outcome, rest: Sequence[EventRow], clock: Clock) -> None:
     """End a run with its last events; raises StaleRun where it is no longer this worker's."""
-    tx.threads.hold(run.thread_id)
-    if not tx.runs.owned(run.run_id, run.gen):
+    owned = tx.runs.hold_owned(run.thread_id, run.run_id, run.gen)
+    if owned is None:
         raise StaleRun(run.run_id)
     if rest:
         tx.events.append(run.run_id, rest)
-    current = tx.runs.get(run.run_id)
-    if current is not None and current.cancel == "rollback":
-        _stop_now(tx, current, "rollback", clock)
+    if owned.cancel == "rollback":
+        _roll_back(tx, tx.runs.get(run.run_id) or run, clock)
         return
     _end(tx, run, outcome, clock)
 
 
 def _end(tx: Tx, run: RunRow, outcome: Outcome, clock: Clock) -> None:
-    now = wire_time()
-    tx.events.end(_end_row(run, outcome, clock))
-    values, error = _told(tx, run, outcome)
-    outbox.owe(tx, run, outcome.status, values, error, clock)
+    end = _end_row(run, outcome, clock)
+    outbox.owe(tx, run, outcome.status, _told_values(tx, run, outcome), outcome.error, clock)
     if run.temporary:
+        tx.events.end(end)
         tx.runs.delete(run.run_id)
+        # Somebody may have made a thread under its id meanwhile, and asked for runs there.
+        if tx.runs.release_next(run.thread_id):
+            tx.ring("ready")
     else:
-        tx.runs.finish(run.run_id, outcome.status, now)
-        _settle_thread(tx, run.thread_id, outcome.thread, now)
+        shown = outcome.thread or _resting(tx.threads.lock(run.thread_id))
+        _tell_thread(tx, run.thread_id, tx.threads.settle(end, _shown(run.thread_id, shown)))
     tx.ring("events", run.run_id)
     tx.ring("ended", run.run_id)
 
 
-def _told(tx: Tx, run: RunRow, outcome: Outcome) -> tuple[Any, Json | None]:
-    """Return the values and the error that a webhook is told of."""
+def _told_values(tx: Tx, run: RunRow, outcome: Outcome) -> Any:
+    """Return the values that a webhook is told of."""
     if outcome.thread is not None:
-        return outcome.thread.values, outcome.thread.error
+        return outcome.thread.values
     thread = tx.threads.get(run.thread_id)
-    return thread.values if thread else None, None
+    return thread.values if thread else None
 
 
 def _end_row(run: RunRow, outcome: Outcome, clock: Clock) -> EndRow:
@@ -343,46 +371,41 @@ def _end_row(run: RunRow, outcome: Outcome, clock: Clock) -> EndRow:
         run_id=run.run_id,
         thread_id=run.thread_id,
         status=outcome.status,
-        ended_ms=clock.now_ms(),
+        ended_ms=max(clock.now_ms(), outcome.last_ms),
         output=outcome.output,
         thread_status=outcome.thread.status if outcome.thread else None,
         metadata=run.metadata if run.temporary else None,
     )
 
 
-def _settle_thread(tx: Tx, thread_id: str, shown: ThreadOutcome | None, now: str) -> None:
-    """Show a run's outcome on its thread, and let the next run of the thread go."""
-    thread = tx.threads.lock(thread_id)
-    if thread is None:
-        return
-    shown = shown or _resting(thread)
-    busy = tx.runs.has_active(thread_id)
-    tx.threads.set_state(
-        thread_id,
-        status="busy" if busy else shown.status,
-        values=thread.values if shown.keeps_values else shown.values,
-        error=shown.error,
-        interrupts=shown.interrupts,
-        state_updated_at=now,
+def _shown(thread_id: str, outcome: ThreadOutcome) -> ShownRow:
+    return ShownRow(
+        thread_id=thread_id,
+        status=outcome.status,
+        values=outcome.values,
+        error=outcome.error,
+        interrupts=outcome.interrupts,
+        updated_at=wire_time(),
+        keeps_values=outcome.keeps_values,
     )
-    _unblock_next(tx, thread_id)
+
+
+def _tell_thread(tx: Tx, thread_id: str, released: bool) -> None:
+    if released:
+        tx.ring("ready")
     tx.ring("thread", thread_id)
 
 
-def _resting(thread: ThreadRow) -> ThreadOutcome:
+def _resting(thread: ThreadRow | None) -> ThreadOutcome:
+    """Return what a thread shows that a run has not touched."""
+    if thread is None:
+        return ThreadOutcome("idle", None, None, {})
     status: ThreadStatus = "idle"
     if thread.interrupts:
         status = "interrupted"
     if thread.error and thread.error.get("error") not in BY_USER:
         status = "error"
-    return ThreadOutcome(status, thread.values, thread.error, thread.interrupts)
-
-
-def _unblock_next(tx: Tx, thread_id: str) -> None:
-    following = tx.runs.next_blocked(thread_id)
-    if following is not None and not tx.runs.running(thread_id):
-        tx.runs.set_blocked(following.run_id, False)
-        tx.ring("ready")
+    return ThreadOutcome(status, None, thread.error, thread.interrupts, keeps_values=True)
 
 
 # ---- stopping
@@ -439,8 +462,10 @@ def _undo(tx: Tx, run: RunRow, shown: ThreadOutcome | None, clock: Clock) -> Non
     # The run goes first: what its owner is just writing is then there to be deleted.
     tx.runs.delete(run.run_id)
     tx.checkpoints.delete_runs([run.run_id])
+    tx.checkpoints.undo_writes(run.run_id)
     if not run.temporary:
-        _settle_thread(tx, run.thread_id, shown, wire_time())
+        shown = shown or _resting(tx.threads.lock(run.thread_id))
+        _tell_thread(tx, run.thread_id, tx.threads.show(_shown(run.thread_id, shown)))
     tx.ring("events", run.run_id)
     tx.ring("ended", run.run_id)
 

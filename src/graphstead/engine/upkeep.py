@@ -13,8 +13,12 @@ from typing import Protocol
 import structlog
 
 from graphstead.engine import thread_life, transitions
-from graphstead.engine.clock import Clock, wire_time_of_ms
+from graphstead.engine.clock import wire_time_of_ms
+from graphstead.engine.leases import Leases
+from graphstead.engine.outages import Outage
+from graphstead.engine.prompts import Prompt
 from graphstead.engine.replays import KEPT_MS
+from graphstead.engine.rewinding import WatchedClock, rewind
 from graphstead.engine.savers import Savers
 from graphstead.figures import FIGURES
 from graphstead.graphs.store_config import StoreTtl
@@ -46,6 +50,9 @@ class UpkeepLimits(Protocol):
 
     @property
     def history_days(self) -> int: ...
+
+    @property
+    def dead_webhook_days(self) -> int: ...
 
 
 @dataclass(slots=True)
@@ -83,7 +90,7 @@ class Upkeep:
         worker_id: str | None,
         storage: Storage,
         limits: UpkeepLimits,
-        clock: Clock,
+        clock: WatchedClock,
         ttl: ThreadTtl | None = None,
         store_ttl: StoreTtl | None = None,
         savers: Savers | None = None,
@@ -96,8 +103,10 @@ class Upkeep:
         self._histories = Quota()
         self._store_every = _store_turns(store_ttl, limits.sweep_s)
         self._savers = savers or Savers(storage)
+        self._leases = Leases(limits.lease_s, 2 * limits.sweep_s)
         self._beat_at_s = 0.0
-        self._stop = threading.Event()
+        self._outage = Outage("upkeep")
+        self._prompt = Prompt(storage.doorbells, "sweep", limits.sweep_s)
         self._thread = threading.Thread(target=self._main, name="upkeep", daemon=True)
 
     def start(self) -> None:
@@ -106,11 +115,13 @@ class Upkeep:
             self._storage.hold(self._worker_id)
         self._beat()
         self._sweep()
+        rewind(self._storage, self._clock)
+        self._prompt.listen()
         self._thread.start()
 
     def stop(self) -> None:
         """Stop sweeping and give up the lease."""
-        self._stop.set()
+        self._prompt.stop()
         if self._thread.is_alive():
             self._thread.join(10)
         worker_id = self._worker_id
@@ -118,24 +129,41 @@ class Upkeep:
             self._storage.write_blocking(lambda tx: tx.workers.forget(worker_id))
 
     def _main(self) -> None:
-        turn = 0
-        while not self._stop.wait(self._limits.sweep_s):
-            turn += 1
+        turn, tidy_at_s = 0, 0.0
+        while True:
+            rang = self._prompt.wait(self._limits.sweep_s)
+            if self._prompt.is_stopped:
+                return
             try:
-                self._turn(turn)
+                with self._outage.told():
+                    self._watch()
+                    if rang or time.monotonic() >= tidy_at_s:
+                        turn, tidy_at_s = turn + 1, self._next_tidy_s()
+                        self._tidy(turn)
             except Exception:  # a worker's edge: a database that is away comes back
                 log.exception("upkeep failed")
 
-    def _turn(self, turn: int) -> None:
+    def _next_tidy_s(self) -> float:
+        return time.monotonic() + self._prompt.poll_s if self._prompt.rings else 0
+
+    def _watch(self) -> None:
+        """Do what each process does for itself: a lease ends for those who watched it."""
         if time.monotonic() >= self._beat_at_s:
             self._beat()
+        if self._clock.went_back():
+            rewind(self._storage, self._clock)
         self._sweep()
+
+    def _tidy(self, turn: int) -> None:
+        """Do what one process does for all."""
         self._expire(turn)
         self._forget(turn)
         if turn % self._store_every == 0:
             self._empty_store()
         if turn % PURGE_EVERY == 0:
             self._purge()
+            self._forget_dead_calls()
+            self._slices(lambda tx: tx.checkpoints.purge_replaced(AT_ONCE))
             self._storage.vacuum(PAGES_AT_ONCE)
 
     def _beat(self) -> None:
@@ -168,18 +196,16 @@ class Upkeep:
 
     def _look(self) -> tuple[list[RunRow], list[str]]:
         """Return runs nobody carries out any more, and the workers whose process is gone."""
-        now_ms = self._clock.now_ms()
-        workers, lost = self._storage.read_blocking(
-            lambda tx: (tx.workers.list(), tx.runs.orphans(now_ms, AT_ONCE))
-        )
-        dead = [row.worker_id for row in workers if self._is_dead(row)]
-        if dead:
-            read = self._storage.read_blocking
-            lost += read(lambda tx: [run for one in dead for run in tx.runs.of_worker(one)])
+        read = self._storage.read_blocking
+        workers, lost = read(lambda tx: (tx.workers.list(), tx.runs.orphans(AT_ONCE)))
+        # The own worker lives, however long this thread was kept from its beat.
+        others = [row for row in workers if row.worker_id != self._worker_id]
+        lost = [run for run in lost if run.worker != self._worker_id]
+        dead = [row.worker_id for row in others if self._storage.is_alive(row) is False]
+        gone = {*dead, *self._leases.quiet(others, time.monotonic())}
+        if gone:
+            lost += read(lambda tx: [run for one in gone for run in tx.runs.of_worker(one)])
         return list({run.run_id: run for run in lost}.values()), dead
-
-    def _is_dead(self, worker: WorkerRow) -> bool:
-        return worker.worker_id != self._worker_id and self._storage.is_alive(worker) is False
 
     def _purge(self) -> None:
         before = self._clock.now_ms() - int(self._limits.resumable_stream_ttl_s * 1000)
@@ -188,13 +214,24 @@ class Upkeep:
         forgotten = self._clock.now_ms() - KEPT_MS
         self._storage.write_blocking(lambda tx: tx.replays.purge(forgotten, AT_ONCE))
 
+    def _forget_dead_calls(self) -> None:
+        """Delete webhook calls that were given up and that nobody sent again for long."""
+        days = self._limits.dead_webhook_days
+        if days:
+            before_ms = self._clock.now_ms() - days * DAY_MS
+            self._slices(lambda tx: tx.deliveries.purge(before_ms, AT_ONCE))
+
     def _empty_store(self) -> None:
         """Delete items of the store whose time is up; nobody can read them any more."""
-        until_s, now_ms = time.monotonic() + self._limits.lease_s / 6, self._clock.now_ms()
-        more = self._storage.read_blocking(lambda tx: tx.store.is_expired(now_ms))
-        while more and not self._stop.is_set() and time.monotonic() < until_s:
-            done = self._storage.write_blocking(lambda tx: tx.store.purge(now_ms, AT_ONCE))
-            more = done == AT_ONCE
+        now_ms = self._clock.now_ms()
+        if self._storage.read_blocking(lambda tx: tx.store.is_expired(now_ms)):
+            self._slices(lambda tx: tx.store.purge(now_ms, AT_ONCE))
+
+    def _slices(self, purge: Callable[[Tx], int]) -> None:
+        """Delete a slice per transaction until nothing is left, as long as the lease allows."""
+        until_s, more = time.monotonic() + self._limits.lease_s / 6, True
+        while more and not self._prompt.is_stopped and time.monotonic() < until_s:
+            more = self._storage.write_blocking(purge) == AT_ONCE
 
     def _expire(self, turn: int) -> None:
         """Apply the time to live of threads whose time is up."""
@@ -225,7 +262,7 @@ class Upkeep:
         """Do one transaction per thread, as long as the lease allows; return how many it were."""
         until_s = time.monotonic() + self._limits.lease_s / 6
         for done, thread_id in enumerate(thread_ids):
-            if self._stop.is_set() or time.monotonic() > until_s:
+            if self._prompt.is_stopped or time.monotonic() > until_s:
                 return done
             self._storage.write_blocking(work(thread_id))
         return len(thread_ids)

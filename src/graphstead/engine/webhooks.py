@@ -23,6 +23,8 @@ import structlog
 from graphstead import tracing
 from graphstead.engine.clock import Clock, wire_time
 from graphstead.engine.merging import TRACEPARENT
+from graphstead.engine.outages import Outage
+from graphstead.engine.prompts import Prompt
 from graphstead.figures import FIGURES
 from graphstead.graphs.webhooks import DEFAULT_PORTS, WebhookRules
 from graphstead.storage.base import Storage, Tx
@@ -35,6 +37,7 @@ STOP_S = 2.0
 LEASE_MS = 90_000
 ATTEMPTS = 8
 FIRST_PAUSE_S = 1.0
+LONGEST_PAUSE_MS = max(LEASE_MS, int(1000 * FIRST_PAUSE_S * 2**ATTEMPTS))
 MAX_REDIRECTS = 5
 TIMEOUT = httpx.Timeout(20, connect=5)
 AGAIN = frozenset({408, 429})
@@ -58,17 +61,18 @@ class Sender:
         self._storage = storage
         self._clock = clock
         self._call = Call(rules, secret)
-        self._stop = threading.Event()
+        self._prompt = Prompt(storage.doorbells, "deliveries", LONGEST_S)
         self._free = threading.Semaphore(AT_ONCE)
         self._thread = threading.Thread(target=self._main, name="webhooks", daemon=True)
 
     def start(self) -> None:
         """Begin to send."""
+        self._prompt.listen()
         self._thread.start()
 
     def stop(self) -> None:
         """Take no further delivery; those that take longer than 2 s are made again elsewhere."""
-        self._stop.set()
+        self._prompt.stop()
         if self._thread.is_alive():
             self._thread.join(10)
         until_s = time.monotonic() + STOP_S
@@ -77,14 +81,17 @@ class Sender:
         self._call.close()
 
     def _main(self) -> None:
-        while not self._stop.wait(LONGEST_S):
+        outage = Outage("sending webhooks")
+        while not self._prompt.is_stopped:
             try:
-                self._turn()
+                with outage.told():
+                    self._turn()
             except Exception:  # the thread's edge: a database that is away comes back
                 log.exception("webhooks failed")
+            self._prompt.wait(self._prompt.poll_s)
 
     def _turn(self) -> None:
-        while not self._stop.is_set() and self._is_due() and self._free.acquire(blocking=False):
+        while not self._prompt.is_stopped and self._is_due() and self._free.acquire(blocking=False):
             now_ms = self._clock.now_ms()
             taken = self._storage.write_blocking(partial(_take_one, now_ms))
             if not taken:
@@ -100,10 +107,11 @@ class Sender:
         try:
             self._try(row)
         except Exception:  # the thread's edge; the delivery is due again later
-            if not self._stop.is_set():
+            if not self._prompt.is_stopped:
                 log.exception("a webhook failed", run_id=row.run_id)
         finally:
             self._free.release()
+            self._prompt.wake()  # what was due when all were busy
 
     def _try(self, row: DeliveryRow) -> None:
         try:

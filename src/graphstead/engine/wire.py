@@ -21,15 +21,7 @@ from pathlib import PurePath
 from typing import Any, TypedDict
 
 import orjson
-from langgraph.errors import (
-    EmptyInputError,
-    GraphBubbleUp,
-    InvalidUpdateError,
-    NodeCancelledError,
-    NodeTimeoutError,
-    TaskNotFound,
-    UnknownInterruptError,
-)
+from langgraph import errors
 from langgraph.types import Send
 
 __all__ = ["MASKED_MESSAGE", "ErrorBody", "dumps", "error_body"]
@@ -47,13 +39,16 @@ OPEN_ERRORS: tuple[type[BaseException], ...] = (
     AttributeError,
     RuntimeError,
     TimeoutError,
-    GraphBubbleUp,
-    InvalidUpdateError,
-    EmptyInputError,
-    TaskNotFound,
-    UnknownInterruptError,
-    NodeCancelledError,
-    NodeTimeoutError,
+    errors.GraphBubbleUp,
+    errors.InvalidUpdateError,
+    errors.EmptyInputError,
+    errors.TaskNotFound,
+    # Younger than the oldest LangGraph that is taken.
+    *(
+        getattr(errors, name)
+        for name in ("NodeCancelledError", "NodeTimeoutError", "UnknownInterruptError")
+        if hasattr(errors, name)
+    ),
 )
 
 

@@ -20,6 +20,7 @@ from graphstead.engine.blocking import BlockingWatch
 from graphstead.engine.clock import Clock
 from graphstead.engine.execute import Execution, Limits
 from graphstead.engine.isolation import IsolatedRun
+from graphstead.engine.outages import Outage
 from graphstead.engine.savers import Savers
 from graphstead.figures import FIGURES
 from graphstead.graphs.load import GraphSet
@@ -64,6 +65,7 @@ class Worker:
         self._limits = limits
         self._clock = clock
         self._running: dict[str, Execution | IsolatedRun] = {}
+        self._claiming = asyncio.Lock()
         self._ready: Future[None] = Future()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping = False
@@ -129,14 +131,17 @@ class Worker:
                 ring()
 
     async def _claim_until_stopped(self) -> None:
+        outage = Outage("claiming runs")
         while not self._stopping:
             self._wake.clear()
+            pause_s = self._limits.sweep_s
             try:
-                if not await self._claim():
-                    await self._sleep(await self._pause_s())
+                with outage.told():
+                    pause_s = 0 if await self._claim() else await self._pause_s()
             except Exception:  # the worker's edge: a database that is away comes back
                 log.exception("claiming failed")
-                await self._sleep(self._limits.sweep_s)
+            if pause_s:
+                await self._sleep(pause_s)
 
     async def _sleep(self, pause_s: float) -> None:
         """Wait for a bell, a free slot, or until the pause is over."""
@@ -162,9 +167,10 @@ class Worker:
         if free <= 0:
             return False
         worker, clock = self.worker_id, self._clock
-        runs = await self._storage.write(lambda tx: transitions.claim(tx, worker, free, clock))
-        for run in runs:
-            self._begin(run)
+        async with self._claiming:
+            runs = await self._storage.write(lambda tx: transitions.claim(tx, worker, free, clock))
+            for run in runs:
+                self._begin(run)
         return bool(runs) and self._free > 0
 
     def _begin(self, run: RunRow) -> None:
@@ -179,19 +185,38 @@ class Worker:
         execution.start(self._done)
 
     def _done(self, execution: Execution | IsolatedRun) -> None:
-        self._running.pop(execution.run_row.run_id, None)
+        # A run that was released may have been claimed anew before its last execution is over.
+        if self._running.get(execution.run_row.run_id) is execution:
+            del self._running[execution.run_row.run_id]
         self._wake.set()
 
     async def _hear_cancels(self, listener: Listener) -> None:
+        outage = Outage("looking for cancelled runs")
         while True:
             await listener.wait(self._limits.sweep_s)
             try:
-                if self._running:
-                    await self._stop_cancelled()
+                with outage.told():
+                    await self._look_at_own()
             except Exception:  # the worker's edge: a database that is away comes back
                 log.exception("looking for cancelled runs failed")
 
-    async def _stop_cancelled(self) -> None:
+    async def _give_back_forsaken(self) -> None:
+        """Return to the queue what is ours by the tables alone.
+
+        A connection that broke for long in the very commit of a claim leaves such runs: they are
+        taken, and nobody heard of it.
+        """
+        if self._claiming.locked():
+            return
+        worker, clock = self.worker_id, self._clock
+        async with self._claiming:
+            owned = await self._storage.read(lambda tx: tx.runs.of_worker(worker))
+            forsaken = [run for run in owned if run.run_id not in self._running]
+            if forsaken:
+                log.warning("runs were claimed and not begun", runs=len(forsaken))
+                await self._storage.write(lambda tx: transitions.give_back(tx, forsaken, clock))
+
+    async def _look_at_own(self) -> None:
         """Stop what clients cancelled, and what is no longer ours: deleted, or taken over."""
         worker, mine = self.worker_id, set(self._running)
         cancels, owned = await self._storage.read(
@@ -201,6 +226,8 @@ class Worker:
             self._stop(run_id, "The run was deleted or taken over")
         for run_id, action in cancels:
             self._stop(run_id, f"The run was cancelled ({action})")
+        if any(run.run_id not in self._running for run in owned):
+            await self._give_back_forsaken()
 
     def _stop(self, run_id: str, reason: str) -> None:
         execution = self._running.get(run_id)

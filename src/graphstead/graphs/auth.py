@@ -23,7 +23,14 @@ from graphstead.graphs.auth_users import STUDIO, Identified, User, UserFault, id
 from graphstead.graphs.config import GraphSource, Project
 from graphstead.graphs.host import LoopThread
 from graphstead.graphs.importing import Importer, ImportFault
-from graphstead.problems import Forbidden, ForeignProblem, Problem, RuleFailed, StartupError
+from graphstead.problems import (
+    Forbidden,
+    ForeignProblem,
+    Problem,
+    RuleFailed,
+    StartupError,
+    Unauthorized,
+)
 
 __all__ = ["ProjectAuth", "load_auth"]
 
@@ -84,8 +91,8 @@ class ProjectAuth:
     async def who(self, scope: Scope) -> Identified:
         """Return who sends this request.
 
-        Raises a Problem with status, detail and headers that the project chose, RuleFailed for what
-        it did not foresee or answers without an identity.
+        Raises a Problem with status, detail and headers that the project chose, Unauthorized for an
+        assertion, RuleFailed for what it did not foresee or answers without an identity.
         """
         given = {name: PARAMETERS[name](scope) for name in self._taken}
         function = self._authenticate
@@ -100,6 +107,8 @@ class ProjectAuth:
             return identified(found)
         except (Auth.exceptions.HTTPException, HTTPException) as refusal:
             raise _chosen(refusal) from None
+        except AssertionError as refusal:
+            raise Unauthorized(str(refusal)) from None
         except UserFault as fault:
             log.error("authenticate answered nobody", fault=str(fault), path=scope["path"])
             raise RuleFailed from fault

@@ -382,7 +382,10 @@ class _Reading:
     def _env_file(self, given: str) -> dict[str, str]:
         path = self.path.parent / given
         if not path.is_file():
-            self._fault("env", f"there is no file {given!r} beside this file")
+            # Files of secrets are in no repository and in no image: a fresh clone has to start.
+            self._warn(
+                f"env: there is no file {given!r} beside this file, so nothing is set from it"
+            )
             return {}
         values = dotenv_values(path, encoding="utf-8")
         return {name: value for name, value in values.items() if value is not None}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypedDict
+from typing import Annotated, Any, NotRequired, Required, TypedDict, get_args, get_origin
 from weakref import WeakKeyDictionary
 
 import structlog
@@ -12,6 +12,7 @@ from langgraph.pregel import Pregel
 from pydantic import BaseModel, ConfigDict, Field, RootModel, create_model
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core.core_schema import CoreSchema
+from typing_extensions import ReadOnly
 
 __all__ = ["Schemas", "describe", "describe_subgraphs"]
 
@@ -19,6 +20,7 @@ log = structlog.get_logger(__name__)
 Graph = Pregel[Any, Any, Any, Any]
 Schema = dict[str, Any]
 ROOT_CHANNEL = "__root__"
+QUALIFIERS = frozenset({NotRequired, ReadOnly, Required})
 
 
 class Schemas(TypedDict):
@@ -95,7 +97,18 @@ def _state_schema(graph: Graph) -> Schema:
 
 def _value_type(graph: Graph, channel: str) -> Any:
     found = graph.channels[channel]
-    return found.ValueType if isinstance(found, BaseChannel) else Any
+    return _unqualified(found.ValueType) if isinstance(found, BaseChannel) else Any
+
+
+def _unqualified(annotation: Any) -> Any:
+    """Return a type without the words that only a TypedDict may say of its members."""
+    origin = get_origin(annotation)
+    if origin in QUALIFIERS:
+        return _unqualified(get_args(annotation)[0])
+    if origin is Annotated:
+        bare, *notes = get_args(annotation)
+        return Annotated[(_unqualified(bare), *notes)]
+    return annotation
 
 
 def _root_model(title: str, value_type: Any) -> type[BaseModel]:

@@ -1,5 +1,8 @@
 """The built-in cipher: AES-GCM under one key, each process with a key of its own derived from it.
 
+Its name, which each value bears, tells the key: `aes-` and an id that follows from it. The
+first key of a database from before keys had ids keeps the name `aes` there.
+
 Random nonces of 96 bits are safe for some 2^32 values under one key. Each process therefore derives
 its own by HKDF from a random salt, and takes a new salt long before that.
 """
@@ -8,7 +11,7 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -19,10 +22,13 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from graphstead.storage.errors import SealingFailed
+from graphstead.storage.forms import KEYS, MARK, Part
 from graphstead.storage.rows import Json
-from graphstead.storage.sealing import MARK, Opened, Part
+from graphstead.storage.sealing import Opened
 
 __all__ = ["AesCipher"]
+
+ID_BYTES = 4
 
 SALT_BYTES = 16
 NONCE_BYTES = 12
@@ -38,9 +44,8 @@ class AesCipher:
     clear but for those called as in `hidden_members`.
     """
 
-    name = "aes"
-
     def __init__(self, key: bytes, hidden_members: Collection[str] = ()) -> None:
+        self.name = f"{KEYS}-{_id_of(key)}"
         self._hidden = frozenset(hidden_members) | {MARK}
         length = len(key)
 
@@ -74,6 +79,10 @@ class AesCipher:
     def proves(self, proof: bytes) -> bool:
         return bool(self._open(PROOF, proof).value == PROOF.value)
 
+    def adopt(self, proofs: Mapping[str, bytes]) -> None:
+        if KEYS in proofs and self.proves(proofs[KEYS]):
+            self.name = KEYS
+
     def close(self) -> None:
         """Nothing is held."""
 
@@ -93,7 +102,7 @@ class AesCipher:
         try:
             stored = base64.b64decode(note["sealed"], validate=True)
         except (KeyError, TypeError, ValueError):
-            return Opened(fault=_damaged(part))
+            return Opened(fault=_damaged(part, self.name))
         opened = self._open(part, stored)
         if opened.fault is not None:
             return opened
@@ -115,7 +124,7 @@ class AesCipher:
         try:
             return Opened(self._derived(salt).decrypt(nonce, sealed, _bound_to(part)))
         except (InvalidTag, ValueError):
-            return Opened(fault=_damaged(part))
+            return Opened(fault=_damaged(part, self.name))
 
 
 def _bound_to(part: Part) -> bytes:
@@ -123,8 +132,13 @@ def _bound_to(part: Part) -> bytes:
     return f"{part.model}.{part.field}".encode()
 
 
-def _damaged(part: Part) -> SealingFailed:
+def _id_of(key: bytes) -> str:
+    told = b"graphstead key id"
+    return HKDF(algorithm=SHA256(), length=ID_BYTES, salt=None, info=told).derive(key).hex()
+
+
+def _damaged(part: Part, name: str) -> SealingFailed:
     return SealingFailed(
-        f"{part.model}.{part.field} cannot be decrypted with LANGGRAPH_AES_KEY: the key is another "
-        "one, or the stored data was changed"
+        f"{part.model}.{part.field} cannot be decrypted with the key {name}, which it names: the "
+        "stored data was changed"
     )

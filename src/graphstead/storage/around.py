@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-from graphstead.storage.base import Doorbells, Storage, Tx
+from graphstead.storage.base import Doorbells, EventLog, Storage, Tx
 from graphstead.storage.rows import WorkerRow
 
 __all__ = ["StorageAround"]
@@ -22,6 +22,10 @@ class StorageAround:
     @property
     def doorbells(self) -> Doorbells:
         return self._storage.doorbells
+
+    @property
+    def log(self) -> EventLog | None:
+        return self._storage.log
 
     async def write(self, work: Callable[[Tx], T]) -> T:
         return await self._storage.write(work)

@@ -7,8 +7,8 @@ transaction and rings its bells after the commit.
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from graphstead.storage.rows import (
     ApiKeyRow,
@@ -21,16 +21,21 @@ from graphstead.storage.rows import (
     CronFilter,
     CronRow,
     DeliveryRow,
+    EndedRun,
     EndRow,
     EventRow,
+    Fresh,
     Json,
     NumberedRun,
+    Owned,
     Page,
     ReplayRow,
+    Resealed,
     RunRow,
     RunStatus,
     SealedPlace,
     SealRow,
+    ShownRow,
     StoreMatch,
     StoreRow,
     ThreadFilter,
@@ -41,6 +46,9 @@ from graphstead.storage.rows import (
     WorkerRow,
     WriteRow,
 )
+
+if TYPE_CHECKING:
+    from graphstead.storage.sealed_columns import SealedColumns
 
 T = TypeVar("T")
 
@@ -97,8 +105,19 @@ class Threads(Protocol):
     ) -> None:
         """Mirror the newest checkpoint and the last run's outcome; also sets `updated_at`."""
 
+    def show(self, shown: ShownRow) -> bool:
+        """Show how a run of the thread ended, and let its next run go; tell whether one went.
+
+        The thread stays busy while it has an active run; its row has to be held.
+        """
+
+    def settle(self, end: EndRow, shown: ShownRow) -> bool:
+        """Record how a run ended, give it its last status, and `show` it."""
+
     def search(self, match: ThreadFilter, page: Page) -> list[ThreadRow]: ...
-    def count(self, match: ThreadFilter) -> int: ...
+    def count(self, match: ThreadFilter, at_most: int | None = None) -> int:
+        """Count threads; where they have to be looked at one by one, no further than `at_most`."""
+
     def expired(self, now_ms: int, limit: int) -> list[str]:
         """List the ids of threads whose `expires_ms` has come, the longest overdue first."""
 
@@ -121,6 +140,12 @@ class Runs(Protocol):
         """Get the run and hold its row until the transaction ends."""
 
     def insert(self, row: RunRow) -> None: ...
+    def enter(self, row: RunRow, now_ms: int) -> bool:
+        """Store a new run of a thread that is held, and show the thread busy.
+
+        It is blocked, and this tells so, where a running or a due, unblocked pending run is there.
+        """
+
     def active(self, thread_id: str) -> list[RunRow]:
         """List the thread's running and pending runs: running first, then by (start_ms, run_id)."""
 
@@ -129,11 +154,23 @@ class Runs(Protocol):
     def must_wait(self, thread_id: str, now_ms: int) -> bool:
         """Tell whether a running or a due, unblocked pending run holds the thread."""
 
+    def take(self, worker: str, now_ms: int, limit: int, updated_at: str) -> list[RunRow]:
+        """Start what is `claimable`, each run under its next `gen` and attempt; return it.
+
+        Beside a running sibling a run stays pending, and is returned so.
+        """
+
     def claimable(self, now_ms: int, limit: int) -> list[RunRow]:
         """List pending, unblocked, due runs by (start_ms, run_id), skipping rows others hold."""
 
     def next_start_ms(self) -> int | None:
         """Tell when the earliest unblocked pending run is due."""
+
+    def later(self, due_ms: int, after: str, limit: int) -> list[RunRow]:
+        """List pending runs that are due later than that, by run_id behind `after`."""
+
+    def set_start(self, run_id: str, start_ms: int) -> None:
+        """Change when a pending run is due."""
 
     def start(self, run_id: str, *, worker: str, gen: int, attempt: int, updated_at: str) -> None:
         """Mark the run running under generation `gen`.
@@ -143,6 +180,9 @@ class Runs(Protocol):
 
     def owned(self, run_id: str, gen: int) -> bool:
         """Tell whether the run is still running under `gen` (and hold its row)."""
+
+    def hold_owned(self, thread_id: str, run_id: str, gen: int) -> Owned | None:
+        """Hold the thread's row, where it has one, then the run's if it is still `owned`."""
 
     def set_kwargs(self, run_id: str, kwargs: Json, metadata: Json) -> None: ...
     def finish(self, run_id: str, status: RunStatus, updated_at: str) -> None:
@@ -159,11 +199,14 @@ class Runs(Protocol):
     def next_blocked(self, thread_id: str) -> RunRow | None:
         """Get the first blocked pending run of the thread by (start_ms, run_id)."""
 
-    def orphans(self, now_ms: int, limit: int) -> list[RunRow]:
-        """List running runs whose worker is unknown or has let its lease run out."""
+    def orphans(self, limit: int) -> list[RunRow]:
+        """List running runs whose worker is unknown."""
 
     def of_worker(self, worker: str) -> list[RunRow]:
         """List the runs that are running under this worker."""
+
+    def release_next(self, thread_id: str) -> bool:
+        """Let the first run that waits for the thread's others wait no more, unless one runs."""
 
     def list(self, thread_id: str, status: str | None, *, limit: int, offset: int) -> list[RunRow]:
         """List the thread's runs, newest first."""
@@ -195,7 +238,10 @@ class Workers(Protocol):
 class Events(Protocol):
     def append(self, run_id: str, rows: Sequence[EventRow]) -> None: ...
     def after(self, run_id: str, seq: int, limit: int) -> list[EventRow]:
-        """List the run's events with a higher seq, in order."""
+        """List the run's events with a higher seq, in order.
+
+        Where some are no longer there, an event `gap` stands in their place.
+        """
 
     def last_seq(self, run_id: str) -> int:
         """Get the run's highest seq, 0 where it has none."""
@@ -204,8 +250,14 @@ class Events(Protocol):
         """Record how the run ended (replaces an earlier record of the same run)."""
 
     def ended(self, run_id: str) -> EndRow | None: ...
-    def ends_of(self, thread_id: str, from_ms: int, limit: int) -> list[EndRow]:
-        """List how the thread's runs ended at `from_ms` or later, in order."""
+    def last_ms(self, run_id: str) -> int:
+        """Tell the time of the run's last event, 0 where it has none."""
+
+    def last_ends(self, thread_ids: Sequence[str]) -> dict[str, int]:
+        """Tell by thread when its last run ended, in milliseconds; others are left out."""
+
+    def ends_of(self, thread_id: str, from_ms: int, limit: int) -> list[EndedRun]:
+        """List when the thread's runs ended, at `from_ms` or later, in order."""
 
     def purge(self, ended_before_ms: int, limit: int) -> int:
         """Delete events and ends of at most `limit` runs that ended before; count the runs."""
@@ -234,8 +286,12 @@ class Checkpoints(Protocol):
         rows: Sequence[WriteRow],
         *,
         replace: bool,
+        undo_of: str | None = None,
     ) -> None:
-        """Insert task writes; existing (task_id, idx) are kept unless `replace`."""
+        """Insert task writes; existing (task_id, idx) are kept unless `replace`.
+
+        What they change is remembered for `undo_writes` of the run that `undo_of` names.
+        """
 
     def get(
         self, thread_id: str, checkpoint_ns: str, checkpoint_id: str | None
@@ -268,6 +324,12 @@ class Checkpoints(Protocol):
 
     def delete_runs(self, run_ids: Sequence[str]) -> None:
         """Delete the checkpoints these runs wrote, with writes and blobs no longer needed."""
+
+    def undo_writes(self, run_id: str) -> None:
+        """Put back what a live run has changed under checkpoints of others that are still there."""
+
+    def purge_replaced(self, limit: int) -> int:
+        """Forget what `undo_writes` would need of at most so many rows of ended runs; count it."""
 
     def copy_thread(self, thread_id: str, target_thread_id: str) -> None: ...
 
@@ -355,6 +417,9 @@ class Deliveries(Protocol):
     def put_off(self, run_id: str, next_try_ms: int | None, last_error: str) -> None:
         """Note a failure, and when to try again; None gives up."""
 
+    def rewind(self, now_ms: int, latest_ms: int) -> int:
+        """Make due now what was made later than now, or is due behind `latest_ms`; count it."""
+
     def dead(self, limit: int) -> list[DeliveryRow]:
         """List deliveries that are given up, newest first."""
 
@@ -362,6 +427,9 @@ class Deliveries(Protocol):
         """Make what is given up due again, all or one, from the first attempt; count it."""
 
     def done(self, run_id: str) -> None: ...
+    def purge(self, before_ms: int, limit: int) -> int:
+        """Forget at most `limit` that are given up, of runs that ended before; count them."""
+
     def counts(self, now_ms: int) -> tuple[int, int]:
         """Count those that are due and those that are given up."""
 
@@ -413,8 +481,22 @@ class Sealing(Protocol):
     def add(self, row: SealRow) -> None:
         """Note a cipher; programs that know nothing of it cannot open the database any more."""
 
+    def forget(self, cipher: str) -> None:
+        """Forget a cipher that nothing is encrypted with any more."""
+
     def replace(self, place: SealedPlace, old: Any, new: Any) -> None:
         """Put another stored form in the place of this one, if it is still there."""
+
+    def page(
+        self, columns: SealedColumns, after: Mapping[str, Any], limit: int, key_name: str
+    ) -> builtins.list[tuple[Mapping[str, Any], Sequence[str | bytes | None]]]:
+        """List keys of a table in order, each with what may be under another built-in key.
+
+        Values are as they are stored, one for each column; None where there is nothing to look at.
+        """
+
+    def renew(self, table: str, values: Sequence[Resealed]) -> None:
+        """Put other stored forms in the place of those that are still there."""
 
 
 class Tx(Protocol):
@@ -464,15 +546,60 @@ class Doorbells(Protocol):
     def listen(self, *bells: Bell) -> Listener:
         """Hear these bells from now on, on the running loop; close it when done."""
 
+    def call(self, bell: Bell, callback: Callable[[], None]) -> Callable[[], None]:
+        """Have `callback` called at each ring, on any thread; return what ends that."""
+
+    @property
+    def prompts(self) -> bool:
+        """Tell whether "crons", "deliveries" and "sweep" ring when there is something to do.
+
+        Else whoever does that looks by itself, often.
+        """
+
     def ring(self, bell: Bell) -> None:
         """Wake every listener of this bell, in this process and in the others."""
+
+
+class EventLog(Protocol):
+    """Takes what runs say beside the transactions that decide; `Events` reads both as one log."""
+
+    @property
+    def is_reachable(self) -> bool:
+        """Tell whether it answers at present; while it does not, events are rows."""
+
+    async def begin(self, run_id: str, gen: int) -> int:
+        """Give the log to the run's owner, and to nobody before it; return the highest seq."""
+
+    async def append(
+        self, run_id: str, gen: int, rows: Sequence[EventRow], bells: Iterable[Bell]
+    ) -> bool:
+        """Add the owner's next events and ring; False where they have to be written as rows.
+
+        After that they all have to be, until the next `begin`.
+        """
+
+    async def fresh(self, run_id: str, after_seq: int, limit: int) -> Fresh:
+        """Return the events right behind these; none does not mean that there are none."""
+
+    def leave(self, run_id: str, gen: int) -> None:
+        """Forget an owner that adds nothing any more."""
+
+    def keys(self) -> Mapping[str, int]:
+        """Count the runs whose events are under each built-in key; reads them all."""
 
 
 class Storage(Protocol):
     @property
     def doorbells(self) -> Doorbells: ...
+    @property
+    def log(self) -> EventLog | None:
+        """Return where the events of runs go first; None: they are rows from the start."""
+
     async def write(self, work: Callable[[Tx], T]) -> T:
-        """Run `work` in one durable transaction; its exception rolls back that work alone."""
+        """Run `work` in one durable transaction; its exception rolls back that work alone.
+
+        Works that wait at the same moment may share a transaction, so none may wait for another.
+        """
 
     def write_blocking(self, work: Callable[[Tx], T]) -> T:
         """The same for threads that run no event loop."""

@@ -9,6 +9,31 @@ from collections.abc import Callable, Iterable
 
 from graphstead.storage.rows import Bell
 
+# Beyond these, bells are dropped: a poll heals that, and nothing grows without end.
+MOST_WAITING = 20_000
+
+
+class WaitingBells:
+    """Bells on their way to other processes, each of them once; used from any thread."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._waiting: dict[Bell, None] = {}
+
+    def add(self, bells: Iterable[Bell]) -> bool:
+        """Have these wait; tell whether none did, so that nobody is about to take them."""
+        with self._guard:
+            first = not self._waiting
+            if len(self._waiting) < MOST_WAITING:
+                self._waiting.update(dict.fromkeys(bells))
+        return first
+
+    def take(self) -> list[Bell]:
+        """Return all that wait, in order; they wait no more."""
+        with self._guard:
+            taken, self._waiting = list(self._waiting), {}
+        return taken
+
 
 class LocalListener:
     """Implements `base.Listener`; one task waits at a time."""
@@ -45,6 +70,7 @@ class LocalBells:
 
     def __init__(self) -> None:
         self._listeners: dict[Bell, set[LocalListener]] = {}
+        self._callbacks: dict[Bell, list[Callable[[], None]]] = {}
         self._guard = threading.Lock()
 
     def listen(self, *bells: Bell) -> LocalListener:
@@ -57,15 +83,30 @@ class LocalBells:
                 self._listeners.setdefault(bell, set()).add(listener)
         return listener
 
+    def call(self, bell: Bell, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call back at each ring of this bell, on the thread that rings; return what ends that."""
+        with self._guard:
+            self._callbacks.setdefault(bell, []).append(callback)
+
+        def end() -> None:
+            with self._guard:
+                self._callbacks[bell].remove(callback)
+
+        return end
+
     def ring(self, bells: Iterable[Bell]) -> None:
         """Wake the listeners of these bells; each loop is woken once, and only if need be."""
         by_loop: dict[asyncio.AbstractEventLoop, list[LocalListener]] = {}
+        called: list[Callable[[], None]] = []
         with self._guard:
             for bell in bells:
+                called += self._callbacks.get(bell, ())
                 for listener in self._listeners.get(bell, ()):
                     if not listener.rung:
                         listener.rung = True
                         by_loop.setdefault(listener.loop, []).append(listener)
+        for callback in called:
+            callback()
         for loop, listeners in by_loop.items():
             # A loop that closed with its listeners open has no one left to wake.
             with contextlib.suppress(RuntimeError):

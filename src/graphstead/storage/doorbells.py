@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from graphstead.storage.base import Listener
@@ -14,12 +14,17 @@ from graphstead.storage.rows import Bell
 class HostDoorbells:
     """Implements `base.Doorbells` for the processes that share `directory`."""
 
+    prompts = False
+
     def __init__(self, directory: Path) -> None:
         self._local = LocalBells()
         self._peers = Peers(directory, self._local.ring)
 
     def listen(self, *bells: Bell) -> Listener:
         return self._local.listen(*bells)
+
+    def call(self, bell: Bell, callback: Callable[[], None]) -> Callable[[], None]:
+        return self._local.call(bell, callback)
 
     def ring(self, bell: Bell) -> None:
         self.ring_all((bell,))

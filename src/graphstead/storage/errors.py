@@ -16,7 +16,9 @@ StorageError
    ├─ ForeignDatabase
    ├─ DirectoryNotWritable
    ├─ DriverMissing
-   └─ DatabaseUnreachable
+   ├─ DatabaseUnreachable
+   └─ RedisRefused
+      └─ RedisUnreachable
 """
 
 from __future__ import annotations
@@ -103,3 +105,15 @@ class DriverMissing(DatabaseRefused):
 
 class DatabaseUnreachable(DatabaseRefused):
     """No server answers at this address, or it lets nobody in."""
+
+
+class RedisRefused(DatabaseRefused):
+    """The Redis server cannot carry events, or lets nobody in."""
+
+    def __init__(self, place: str, reason: str) -> None:
+        super().__init__(place, reason)
+        self.args = (f"The Redis at {place} cannot be used: {reason}",)
+
+
+class RedisUnreachable(RedisRefused):
+    """No Redis answers at this address."""

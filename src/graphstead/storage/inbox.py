@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 
@@ -37,6 +38,20 @@ class Inbox:
             except queue.Empty:
                 return jobs
         self._queue.put(None)
+        return jobs
+
+    def take_share(self, most: int, takers: int) -> list[Job]:
+        """Wait for a job and return it with a fair share, up to `most`, of those behind it."""
+        jobs = self.take(1)
+        share = min(most - 1, -(-self._queue.qsize() // takers))
+        if jobs and share > 0:
+            with contextlib.suppress(queue.Empty):
+                for _ in range(share):
+                    job = self._queue.get_nowait()
+                    if job is None:
+                        self._queue.put(None)
+                        break
+                    jobs.append(job)
         return jobs
 
     def close(self) -> None:

@@ -52,6 +52,10 @@ class Peers:
         self._listed_ns = -1
         self._name = f"{os.getpid():x}-{uuid.uuid4().hex[:8]}"
         self._socket = self._bind()
+        # Not by way of the own socket: its file may have been cleaned away.
+        self._waker, self._wakened = socket.socketpair()
+        self._waker.setblocking(False)
+        self._wakened.setblocking(False)
         self._closing = False
         self._thread = threading.Thread(target=self._serve, name="graphstead-bells", daemon=True)
         if self._socket is not None:
@@ -74,14 +78,20 @@ class Peers:
     def close(self) -> None:
         """Stop hearing and remove the socket."""
         if self._socket is None:
+            self._close_wakers()
             return
         self._closing = True
         self._nudge()
         self._thread.join()
+        self._close_wakers()
         (self._directory / self._name).unlink(missing_ok=True)
         with self._guard:
             self._socket.close()
             self._socket = None
+
+    def _close_wakers(self) -> None:
+        self._waker.close()
+        self._wakened.close()
 
     def _bind(self) -> socket.socket | None:
         if not hasattr(socket, "AF_UNIX"):
@@ -145,19 +155,18 @@ class Peers:
 
     def _nudge(self) -> None:
         """Wake the own thread."""
-        with (
-            contextlib.suppress(OSError),
-            socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender,
-        ):
-            sender.setblocking(False)
-            sender.sendto(b"[]", os.fspath(self._directory / self._name))
+        with contextlib.suppress(OSError):
+            self._waker.send(b"!")
 
     def _serve(self) -> None:
         assert self._socket is not None
         while not self._closing:
             timeout_s = _RETRY_S if self._pending else None
-            ready, _, _ = select.select([self._socket], [], [], timeout_s)
-            if ready:
+            ready, _, _ = select.select([self._socket, self._wakened], [], [], timeout_s)
+            if self._wakened in ready:
+                with contextlib.suppress(BlockingIOError):
+                    self._wakened.recv(4096)
+            if self._socket in ready:
                 self._receive(self._socket)
             if self._pending:
                 self._retry()

@@ -16,7 +16,7 @@ Json = dict[str, Any]
 RunStatus = Literal["pending", "running", "success", "error", "timeout", "interrupted"]
 ThreadStatus = Literal["idle", "busy", "interrupted", "error"]
 CancelAction = Literal["interrupt", "rollback"]
-Topic = Literal["ready", "events", "ended", "cancel", "thread"]
+Topic = Literal["ready", "events", "ended", "cancel", "thread", "crons", "deliveries", "sweep"]
 
 
 class Bell(NamedTuple):
@@ -59,10 +59,33 @@ class ThreadRow:
 
 
 @dataclass(frozen=True, slots=True)
+class ShownRow:
+    """What a thread shows once a run of it has ended, unless another one keeps it busy.
+
+    With `keeps_values` its values stay what they are.
+    """
+
+    thread_id: str
+    status: ThreadStatus
+    values: Any
+    error: Json | None
+    interrupts: Json
+    updated_at: str
+    keeps_values: bool = False
+
+
+class Owned(NamedTuple):
+    """A run that is still its owner's, and what it is asked to do."""
+
+    cancel: CancelAction | None
+
+
+@dataclass(frozen=True, slots=True)
 class RunRow:
     """One run. `gen` rises with every claim; a writer holding an older one is refused.
 
-    `sealed_for` is the context that the row was found encrypted under.
+    `sealed_for` is the context that the row was found encrypted under. A run that was claimed knows
+    `after_ms`, the time of what was told last on its thread, by the clock of whoever told it.
     """
 
     run_id: str
@@ -83,6 +106,7 @@ class RunRow:
     cancel: CancelAction | None = None
     base_checkpoint_id: str | None = None
     sealed_for: Json | None = None
+    after_ms: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +127,17 @@ class EventRow:
     data: bytes
 
 
+# In place of events that are no longer there to be read; `seq` is that of the last of them.
+GAP = "gap"
+
+
+class Fresh(NamedTuple):
+    """Events right behind those a follower has; `more` tells it to look again at once."""
+
+    rows: Sequence[EventRow]
+    more: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class EndRow:
     """How a run ended; outlives the row of a temporary run so that waiters can read it.
@@ -118,6 +153,13 @@ class EndRow:
     output: bytes
     thread_status: ThreadStatus | None = None
     metadata: Json | None = None
+
+
+class EndedRun(NamedTuple):
+    """When a run ended; without its output, which may be large."""
+
+    run_id: str
+    ended_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,6 +315,15 @@ class SealedPlace:
     table: str
     column: str
     key: Mapping[str, Any]
+
+
+class Resealed(NamedTuple):
+    """Another stored form for the one that is in a column of the row with this key."""
+
+    column: str
+    key: Mapping[str, Any]
+    old: str | bytes
+    new: str | bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@ engine ─► SealedTx ─► rows and filters are translated by `Sealer` ─►
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TypeVar, cast
 
@@ -18,6 +19,7 @@ from graphstead.storage.base import (
     Checkpoints,
     Crons,
     Deliveries,
+    EventLog,
     Events,
     Numbers,
     Replays,
@@ -30,7 +32,7 @@ from graphstead.storage.base import (
     Workers,
 )
 from graphstead.storage.errors import StorageError
-from graphstead.storage.rows import Topic
+from graphstead.storage.rows import Bell, EventRow, Fresh, Topic
 from graphstead.storage.sealed_session import Session
 from graphstead.storage.sealed_tables import (
     SealedAssistants,
@@ -71,22 +73,74 @@ class SealedTx:
         self.below.ring(topic, key)
 
 
-class SealedStorage(StorageAround):
-    """A storage whose rows another one keeps encrypted."""
+class SealedLog:
+    """Implements `base.EventLog` over another one. A cipher may wait, so threads ask it."""
 
-    def __init__(self, storage: Storage, sealer: Sealer) -> None:
+    def __init__(self, log: EventLog, sealer: Sealer) -> None:
+        self._log = log
+        self._sealer = sealer
+
+    @property
+    def is_reachable(self) -> bool:
+        return self._log.is_reachable
+
+    async def begin(self, run_id: str, gen: int) -> int:
+        return await self._log.begin(run_id, gen)
+
+    async def append(
+        self, run_id: str, gen: int, rows: Sequence[EventRow], bells: Iterable[Bell]
+    ) -> bool:
+        session = Session(self._sealer, ASKER.get())
+        sealed = await asyncio.to_thread(session.seal, list(rows))
+        return await self._log.append(run_id, gen, sealed, bells)
+
+    async def fresh(self, run_id: str, after_seq: int, limit: int) -> Fresh:
+        session = Session(self._sealer, ASKER.get())
+        found = await self._log.fresh(run_id, after_seq, limit)
+        if not found.rows:
+            return found
+        return found._replace(rows=await asyncio.to_thread(session.rows, found.rows))
+
+    def leave(self, run_id: str, gen: int) -> None:
+        self._log.leave(run_id, gen)
+
+    def keys(self) -> Mapping[str, int]:
+        return self._log.keys()
+
+
+class SealedStorage(StorageAround):
+    """A storage whose rows another one keeps encrypted; `vouch` belongs to each write."""
+
+    def __init__(self, storage: Storage, sealer: Sealer, vouch: Callable[[Tx], None]) -> None:
         super().__init__(storage)
         self._sealer = sealer
+        self._vouch = vouch
+
+    @property
+    def log(self) -> EventLog | None:
+        below = self._storage.log
+        return SealedLog(below, self._sealer) if below is not None else None
 
     def _session(self) -> Session:
         # The context belongs to the caller's task; the work runs on a thread of the backend.
         return Session(self._sealer, ASKER.get())
 
+    def _writing(self, work: Callable[[Tx], T]) -> Callable[[Tx], T]:
+        session, vouch = self._session(), self._vouch
+
+        def sealed(tx: Tx) -> T:
+            result = work(SealedTx(tx, session))
+            session.improve(tx)
+            vouch(tx)
+            return result
+
+        return sealed
+
     async def write(self, work: Callable[[Tx], T]) -> T:
-        return await self._storage.write(_writing(work, self._session()))
+        return await self._storage.write(self._writing(work))
 
     def write_blocking(self, work: Callable[[Tx], T]) -> T:
-        return self._storage.write_blocking(_writing(work, self._session()))
+        return self._storage.write_blocking(self._writing(work))
 
     async def read(self, work: Callable[[Tx], T]) -> T:
         session = self._session()
@@ -107,15 +161,6 @@ class SealedStorage(StorageAround):
     def close(self) -> None:
         super().close()
         self._sealer.close()
-
-
-def _writing(work: Callable[[Tx], T], session: Session) -> Callable[[Tx], T]:
-    def sealed(tx: Tx) -> T:
-        result = work(SealedTx(tx, session))
-        session.improve(tx)
-        return result
-
-    return sealed
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from dataclasses import fields, replace
 from typing import Any, TypeVar
 
 from graphstead.storage.base import Tx
+from graphstead.storage.forms import Kind
 from graphstead.storage.rows import (
     AssistantFilter,
     AssistantRow,
@@ -25,7 +26,7 @@ from graphstead.storage.rows import (
     WorkerRow,
     WriteRow,
 )
-from graphstead.storage.sealing import FIELDS, Found, Kind, Replacement, Sealer
+from graphstead.storage.sealing import FIELDS, Found, Replacement, Sealer
 
 __all__ = ["FILTERS", "PLAIN", "Session"]
 

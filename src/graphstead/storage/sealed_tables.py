@@ -9,10 +9,12 @@ from __future__ import annotations
 import builtins
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Any, TypeVar, cast
 
 import structlog
 
+from graphstead.storage.base import Runs
 from graphstead.storage.conditions import contains, has_items, meets
 from graphstead.storage.errors import SealingFailed
 from graphstead.storage.rows import (
@@ -30,6 +32,7 @@ from graphstead.storage.rows import (
     WriteRow,
 )
 from graphstead.storage.sealed_session import Session
+from graphstead.storage.tables.runs import take_free
 
 __all__ = [
     "SealedAssistants",
@@ -108,10 +111,10 @@ class SealedThreads(SealedTable):
         found = self._holding(match, page)
         return [row for n, row in enumerate(found) if n >= page.offset][: page.limit]
 
-    def count(self, match: ThreadFilter) -> int:
+    def count(self, match: ThreadFilter, at_most: int | None = None) -> int:
         if not match.values:
-            return int(self._table.count(self._session.seal(match)))
-        return sum(1 for _ in self._holding(match, Page()))
+            return int(self._table.count(self._session.seal(match), at_most))
+        return sum(1 for _ in islice(self._holding(match, Page()), at_most))
 
     def _holding(self, match: ThreadFilter, page: Page) -> Iterator[ThreadRow]:
         """Yield threads in order whose values, which only we can read, contain what is sought."""
@@ -141,6 +144,10 @@ class SealedRuns(SealedTable):
         if len(found) < len(rows):
             found = self._readable(self._table.claimable(now_ms, limit + AT_ONCE))
         return found[:limit]
+
+    def take(self, worker: str, now_ms: int, limit: int, updated_at: str) -> builtins.list[RunRow]:
+        due = self.claimable(now_ms, limit)
+        return take_free(cast(Runs, self), due, worker, updated_at)
 
     def _readable(self, rows: Sequence[RunRow]) -> builtins.list[RunRow]:
         found: list[RunRow] = []

@@ -1,23 +1,14 @@
-"""What is encrypted at rest, and what its stored form is; how is a cipher's business.
-
-    bytes   \\0sealed <cipher> \\0 <length and JSON of the context> <ciphertext>
-    text    sealed:<base64 of the same>
-    object  {members in clear or encrypted one by one, "__encryption_context__": {"by": cipher, …}}
-
-Every form tells its cipher, so what was stored before encryption was turned on stays readable.
-"""
+"""What is encrypted at rest; how is a cipher's business, and `forms` has what it looks like."""
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import replace
-from typing import Any, Generic, Literal, NamedTuple, Protocol, TypeVar
-
-import orjson
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from graphstead.storage.errors import SealingFailed, SealingRefused
+from graphstead.storage.forms import KEYS, Kind, Part, framed, in_text, told
 from graphstead.storage.rows import (
     AssistantRow,
     BlobRow,
@@ -29,22 +20,17 @@ from graphstead.storage.rows import (
     Json,
     ReplayRow,
     RunRow,
+    ShownRow,
     StoreRow,
     ThreadRow,
     WriteRow,
 )
 
-__all__ = ["ASKER", "FIELDS", "MARK", "Cipher", "Found", "Kind", "Opened", "Part", "Sealer"]
-
-MARK = "__encryption_context__"
-TEXT = "sealed:"
-BYTES = b"\0sealed "
+__all__ = ["ASKER", "FIELDS", "Cipher", "Found", "Opened", "Replacement", "Sealer", "unknown"]
 
 # The encryption context of whoever asks; what is written meanwhile is encrypted under it.
 ASKER: ContextVar[Json | None] = ContextVar("asker", default=None)
 
-# json: nobody searches it; members: top-level members may stay in clear, to be searched.
-Kind = Literal["json", "members", "bytes", "text"]
 Fields = tuple[str, tuple[tuple[str, Kind], ...]]
 R = TypeVar("R")
 
@@ -63,6 +49,7 @@ FIELDS: Mapping[type, Fields] = {
             ("interrupts", "json"),
         ),
     ),
+    ShownRow: ("thread", (("values", "json"), ("error", "json"), ("interrupts", "json"))),
     RunRow: ("run", (("metadata", "json"), ("kwargs", "json"))),
     CronRow: ("cron", (("caller", "json"), ("payload", "json"), ("metadata", "members"))),
     StoreRow: ("store", (("value", "json"),)),
@@ -74,16 +61,6 @@ FIELDS: Mapping[type, Fields] = {
     ReplayRow: ("replay", (("fingerprint", "text"), ("answer", "bytes"))),
     DeliveryRow: ("webhook", (("url", "text"), ("payload", "bytes"))),
 }
-
-
-class Part(NamedTuple):
-    """One value of a row, in clear or as stored, and the context it is encrypted under."""
-
-    model: str
-    field: str
-    value: Any
-    context: Json
-    searched: bool = False
 
 
 class Opened(NamedTuple):
@@ -143,6 +120,9 @@ class Cipher(Protocol):
     def proves(self, proof: bytes) -> bool:
         """Tell whether this was made with the same key."""
 
+    def adopt(self, proofs: Mapping[str, bytes]) -> None:
+        """Go by the name under which a database knows this cipher already."""
+
     def close(self) -> None: ...
 
 
@@ -177,7 +157,19 @@ class Sealer:
     def __init__(self, json: Cipher, octets: Cipher, *others: Cipher) -> None:
         self._json = json
         self._bytes = octets
-        self.ciphers = {one.name: one for one in (json, octets, *others)}
+        self._all = (json, octets, *others)
+        self.ciphers = {one.name: one for one in self._all}
+
+    @property
+    def writers(self) -> Mapping[str, Cipher]:
+        """Return those that encrypt, by name."""
+        return {one.name: one for one in (self._json, self._bytes)}
+
+    def adopt(self, proofs: Mapping[str, bytes]) -> None:
+        """Let every cipher go by the name under which a database knows it already."""
+        for one in self._all:
+            one.adopt(proofs)
+        self.ciphers = {one.name: one for one in self._all}
 
     def seal(self, rows: Sequence[R], context: Json) -> list[R]:
         """Return rows of one type as they are stored. Raises SealingFailed, SealingRefused."""
@@ -209,7 +201,7 @@ class Sealer:
             return found
         sealed = self._sealed_json(parts) if kind in ("json", "members") else self._framed(parts)
         for n, stored in zip(where, sealed, strict=True):
-            found[n] = TEXT + base64.b64encode(stored).decode() if kind == "text" else stored
+            found[n] = in_text(stored) if kind == "text" else stored
         return found
 
     def _sealed_json(self, parts: Sequence[Part]) -> list[Any]:
@@ -218,7 +210,7 @@ class Sealer:
     def _framed(self, parts: Sequence[Part]) -> list[Any]:
         by = self._bytes
         return [
-            _frame(by.name, part.context, stored)
+            framed(by.name, part.context, stored)
             for part, stored in zip(parts, by.seal_bytes(parts), strict=True)
         ]
 
@@ -251,9 +243,9 @@ class Sealer:
         found = [Opened(value.encode() if kind == "text" else value) for value in values]
         waiting: dict[str, list[tuple[int, Part]]] = {}
         for n, value in enumerate(values):
-            told = _told(model, field, kind, value)
-            if told is not None:
-                waiting.setdefault(told[0], []).append((n, told[1]))
+            sealed = told(model, field, kind, value)
+            if sealed is not None:
+                waiting.setdefault(sealed[0], []).append((n, sealed[1]))
         for name, parts in waiting.items():
             opened = self._open(name, kind, [part for _, part in parts])
             for (n, part), one in zip(parts, opened, strict=True):
@@ -263,20 +255,19 @@ class Sealer:
     def _open(self, name: str, kind: Kind, parts: Sequence[Part]) -> list[Opened]:
         cipher = self.ciphers.get(name)
         if cipher is None:
-            fault = SealingFailed(f"This was encrypted by {name!r}, which is not configured")
-            return [Opened(fault=fault) for _ in parts]
+            return [Opened(fault=unknown(name)) for _ in parts]
         if kind in ("json", "members"):
             return cipher.open_json(parts)
         return [
             one
             if one.replacement is None
-            else one._replace(replacement=_frame(name, part.context, one.replacement))
+            else one._replace(replacement=framed(name, part.context, one.replacement))
             for part, one in zip(parts, cipher.open_bytes(parts), strict=True)
         ]
 
     def close(self) -> None:
         """Let the ciphers give back what they hold."""
-        for cipher in self.ciphers.values():
+        for cipher in self._all:
             cipher.close()
 
     def check_searched(self, model: str, field: str, conditions: Json, context: Json) -> None:
@@ -285,6 +276,16 @@ class Sealer:
         if hidden:
             named = ", ".join(f"{field}.{name}" for name in hidden)
             raise SealingRefused(f"{named}: encrypted at rest, so it cannot be searched by")
+
+
+def unknown(name: str) -> SealingFailed:
+    """Return what to say of a value whose cipher this process does not have."""
+    if not name.startswith(KEYS):
+        return SealingFailed(f"This was encrypted by {name!r}, which is not configured")
+    return SealingFailed(
+        f"This was encrypted with the key {name}, which is neither LANGGRAPH_AES_KEY nor one of "
+        "GRAPHSTEAD_AES_READ_KEYS"
+    )
 
 
 def _is_nothing(value: Any) -> bool:
@@ -306,30 +307,3 @@ def _outcome(opened: Opened, stored: Any, kind: Kind, lazily: bool) -> Any:
             raise opened.fault
         return Unreadable(opened.fault, stored)
     return opened.value.decode() if kind == "text" else opened.value
-
-
-def _frame(name: str, context: Json, stored: bytes) -> bytes:
-    told = orjson.dumps(context) if context else b""
-    length = len(told).to_bytes(4, "big")
-    return b"%b%b\0%b%b%b" % (BYTES, name.encode(), length, told, stored)
-
-
-def _told(model: str, field: str, kind: Kind, value: Any) -> tuple[str, Part] | None:
-    """Return the cipher of a stored value and what it needs; None for what is in clear."""
-    if kind in ("json", "members"):
-        note = value.get(MARK) if isinstance(value, dict) else None
-        if not isinstance(note, dict) or "by" not in note:
-            return None
-        part = Part(model, field, value, note.get("context") or {}, kind == "members")
-        return str(note["by"]), part
-    if kind == "text":
-        if not value.startswith(TEXT):
-            return None
-        value = base64.b64decode(value.removeprefix(TEXT))
-    if not value.startswith(BYTES):
-        return None
-    end = value.index(b"\0", len(BYTES))
-    length = int.from_bytes(value[end + 1 : end + 5], "big")
-    told = value[end + 5 : end + 5 + length]
-    context = orjson.loads(told) if told else {}
-    return value[len(BYTES) : end].decode(), Part(model, field, value[end + 5 + length :], context)

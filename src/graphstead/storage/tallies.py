@@ -45,7 +45,8 @@ class SharedTallies:
     def start(self) -> None:
         """Take over what dead processes left, and begin to write."""
         with self._guard, self._gate:
-            self._fold()
+            with _room_or_not():
+                self._fold()
             self._write()
         self._thread.start()
 
@@ -75,15 +76,15 @@ class SharedTallies:
 
     def _main(self) -> None:
         while not self._stop.wait(WRITE_EVERY_S):
-            # A full disk must not end the figures: the next second tries again.
-            with contextlib.suppress(OSError), self._guard, self._gate:
+            with self._guard, self._gate:
                 self._write()
 
     def _write(self) -> None:
         mine = FIGURES.snapshot().to_json()
         if mine != self._written:
-            _replace(self._file_of(self._name), mine)
-            self._written = mine
+            with _room_or_not():
+                _replace(self._file_of(self._name), mine)
+                self._written = mine
 
     def _fold(self) -> None:
         """Add the files of dead processes to the past; none counts twice if this is cut short."""
@@ -119,6 +120,11 @@ class SharedTallies:
 
     def _lock_of(self, name: str) -> Path:
         return self._folder / f"{name}.lock"
+
+
+def _room_or_not() -> contextlib.suppress:
+    """Let a full disk pass: no server fails to start for it, and the next second tries again."""
+    return contextlib.suppress(OSError)
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -13,13 +13,27 @@ from functools import partial
 from typing import Any, TypeAlias
 
 from graphstead.storage.base import Storage, Tx
-from graphstead.storage.rows import Bell, EndRow, EventRow, NumberedRun
-from graphstead.streaming.log import POLL_S, READ_AT_ONCE
+from graphstead.storage.rows import GAP, Bell, EndRow, EventRow, NumberedRun
+from graphstead.streaming.log import (
+    HELPING_BYTES,
+    POLL_S,
+    READ_AT_ONCE,
+    Helping,
+    Patience,
+    is_away,
+    patiently,
+)
 from graphstead.streaming.protocol_filter import Wanted
 from graphstead.streaming.protocol_frames import Frame, RunFrames
 
+FRAMES_AFTER_GAP = 1 << 20
 LIVE = frozenset({"pending", "running"})
 Admits: TypeAlias = Callable[[Mapping[str, Any]], bool]
+
+
+def room_of(seq: int) -> int:
+    """Return more frames than a run's first `seq` events can be (as `protocol.abandon` does)."""
+    return 1024 + 64 * seq
 
 
 class ResumeGap(Exception):
@@ -58,11 +72,18 @@ class _Read:
 class ThreadFrames:
     """A walk along a thread's frames, from those behind `since` on.
 
-    With `admits` it enters no run of a thread whose metadata does not meet that.
+    With `admits` it enters no run of a thread whose metadata does not meet that. With `at_once` it
+    does not wait for events that cannot be had at present.
     """
 
     def __init__(
-        self, storage: Storage, thread_id: str, since: int = 0, admits: Admits | None = None
+        self,
+        storage: Storage,
+        thread_id: str,
+        since: int = 0,
+        admits: Admits | None = None,
+        *,
+        at_once: bool = False,
     ) -> None:
         self._storage = storage
         self._thread_id = thread_id
@@ -72,6 +93,9 @@ class ThreadFrames:
         self._run: NumberedRun | None = None
         self._frames = RunFrames("", None)
         self._row_seq = 0
+        self._helping = Helping()
+        self._room_bytes = HELPING_BYTES
+        self._patience = None if at_once else Patience()
         self.seq = 0
 
     @classmethod
@@ -89,14 +113,16 @@ class ThreadFrames:
         return self._run
 
     async def new(self) -> list[Numbered]:
-        """Return frames not yet walked past, at most about a thousand; none where there are none.
+        """Return frames not yet walked past; none where there are none at present.
 
-        Raises ResumeGap at the first call.
+        They are about a thousand at most, and hardly more bytes than `HELPING_BYTES`. Raises
+        ResumeGap at the first call, and where events cannot be had for a while.
         """
         if self._place < 0:
             await self._storage.read(self._find_start)
+        self._room_bytes = HELPING_BYTES
         found: list[Numbered] = []
-        while len(found) < READ_AT_ONCE:
+        while not found or (len(found) < READ_AT_ONCE and self._room_bytes > 0):
             if self._run is None and not await self._next_run():
                 break
             if not await self._read_on(found):
@@ -125,15 +151,15 @@ class ThreadFrames:
 
     async def _next_run(self) -> bool:
         """Enter the next run of the thread; number it where nobody has."""
-        if self._admits is not None and not await self._storage.read(self._is_admitted):
+        if self._admits is not None and not await patiently(self._storage, self._is_admitted):
             return False
         after = partial(_numbered_after, self._thread_id, self._place)
-        found = await self._storage.read(after)
+        found = await patiently(self._storage, after)
         if found is None:
-            if not await self._storage.read(partial(_is_new, self._thread_id)):
+            if not await patiently(self._storage, partial(_is_new, self._thread_id)):
                 return False
             await self._storage.write(partial(_number_next, self._thread_id))
-            found = await self._storage.read(after)
+            found = await patiently(self._storage, after)
         if found is None:
             return False
         self._run, self._place, self.seq, self._row_seq = found, found.place, found.base, 0
@@ -148,11 +174,20 @@ class ThreadFrames:
         """Add the run's new frames; False where there is nothing more to find at present."""
         run = self._run
         assert run is not None
-        seen = await self._storage.read(partial(_read, run.run_id, self._row_seq))
-        for row in seen.rows:
+        limit = self._helping.rows
+        seen = await patiently(self._storage, partial(_read, run.run_id, self._row_seq, limit))
+        more = self._helping.was_full(seen.rows)
+        there = self._patience.had(seen.rows) if self._patience else seen.rows
+        self._room_bytes -= sum(len(row.data) for row in there)
+        for row in there:
             self._row_seq = row.seq
-            self._add(self._frames.take(row), found)
-        if len(seen.rows) >= READ_AT_ONCE:
+            if row.event == GAP:
+                await self._leap(run, row)
+            else:
+                self._add(self._frames.take(row), found)
+        if len(there) < len(seen.rows):
+            return False
+        if more:
             return True
         if seen.end is not None:
             self._add(self._frames.end(seen.end), found)
@@ -167,6 +202,19 @@ class ThreadFrames:
             self.seq += 1
             if self.seq > self._since:
                 found.append(Numbered(self.seq, frame))
+
+    async def _leap(self, run: NumberedRun, gap: EventRow) -> None:
+        """Number on behind all numbers that lost events may have had, the same in every walk.
+
+        Raises ResumeGap where the client has seen some of those, or the events may yet come back.
+        """
+        before = self.seq
+        self.seq = max(self.seq, run.base + room_of(gap.seq))
+        if is_away(gap) or before < self._since < self.seq:
+            raise ResumeGap(max(self._since, before), self.seq + 1)
+        if run.frames is None:
+            frames = room_of(gap.seq) + FRAMES_AFTER_GAP
+            await self._storage.write(lambda tx: tx.numbers.close(run.run_id, frames))
 
     async def _close(self, run: NumberedRun, frames: int) -> None:
         if run.frames is None:
@@ -204,8 +252,8 @@ def _number_next(thread_id: str, tx: Tx) -> None:
         tx.numbers.add(found)
 
 
-def _read(run_id: str, after_seq: int, tx: Tx) -> _Read:
-    rows = tx.events.after(run_id, after_seq, READ_AT_ONCE)
+def _read(run_id: str, after_seq: int, limit: int, tx: Tx) -> _Read:
+    rows = tx.events.after(run_id, after_seq, limit)
     end, run = tx.events.ended(run_id), tx.runs.get(run_id)
     return _Read(rows, end, gone=end is None and (run is None or run.status not in LIVE))
 
@@ -225,7 +273,7 @@ async def follow_frames(
             yield [one for one in found if wanted.takes(one.frame)]
             if found:
                 continue
-            thread = await storage.read(lambda tx: tx.threads.get(thread_id))
+            thread = await patiently(storage, lambda tx: tx.threads.get(thread_id))
             if thread is None and existed:
                 return
             existed = existed or thread is not None

@@ -10,7 +10,7 @@ import re
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
 
-from graphstead.storage.rows import EventRow
+from graphstead.storage.rows import GAP, EventRow
 from graphstead.streaming.log import Batch
 
 HEARTBEAT = b": heartbeat\r\n\r\n"
@@ -76,8 +76,8 @@ def keep_all(event: str) -> bool:
 
 
 def keep_modes(modes: Iterable[str]) -> Keep:
-    """Keep the events of these stream modes, of any namespace, and errors."""
-    wanted = {"error"}
+    """Keep the events of these stream modes, of any namespace, errors, and what is missing."""
+    wanted = {"error", GAP}
     for mode in modes:
         wanted.update(EVENTS_OF_MODE.get(mode, (mode,)))
     return lambda event: event.partition("|")[0] in wanted

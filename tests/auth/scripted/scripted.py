@@ -60,6 +60,8 @@ def who(
         return {"identity": "ada", "seen": seen, "rules": rules}
     if told == "boom":
         raise RuntimeError("the directory is down")
+    if told in ("stranger", "nameless"):
+        assert authorization, "show a badge" if told == "stranger" else ""
     if isinstance(told, dict) and "status" in told:
         raise Auth.exceptions.HTTPException(told["status"], "So be it", {"x-reason": "told"})
     if isinstance(told, dict) and "members" in told:

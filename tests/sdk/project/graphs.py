@@ -5,7 +5,7 @@ import operator
 from dataclasses import dataclass
 from typing import Annotated, Any, TypedDict
 
-from langgraph.config import get_config
+from langgraph.config import get_config, get_stream_writer
 from langgraph.graph import START, StateGraph
 from langgraph.runtime import Runtime
 from langgraph.types import interrupt
@@ -78,3 +78,25 @@ async def count(state: Tally) -> Tally:
 
 
 tally = StateGraph(Tally).add_node("count", count).add_edge(START, "count").compile(name="tally")
+
+
+class Considered(TypedDict, total=False):
+    decided: str
+
+
+async def consider(state: Considered) -> Considered:
+    answers = []
+    for question in ("first?", "second?"):
+        answers.append(interrupt(question))
+        get_stream_writer()(answers[-1])
+        if answers[-1] == "slowly":
+            await asyncio.sleep(60)
+    return {"decided": ", ".join(answers)}
+
+
+considered = (
+    StateGraph(Considered)
+    .add_node("consider", consider)
+    .add_edge(START, "consider")
+    .compile(name="considered")
+)

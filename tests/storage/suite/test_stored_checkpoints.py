@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from storage.rows import make_blob, make_checkpoint, make_write
+from storage.rows import make_blob, make_checkpoint, make_run, make_write
 
 from graphstead.storage.base import Storage
 from graphstead.storage.rows import BlobRow, CheckpointRow, Json, ThreadUsage, Usage, WriteRow
@@ -20,11 +20,20 @@ def put(
 
 
 def put_writes(
-    storage: Storage, row: CheckpointRow, *rows: WriteRow, replace: bool = False
+    storage: Storage,
+    row: CheckpointRow,
+    *rows: WriteRow,
+    replace: bool = False,
+    undo_of: str | None = None,
 ) -> None:
     storage.write_blocking(
         lambda tx: tx.checkpoints.put_writes(
-            row.thread_id, row.checkpoint_ns, row.checkpoint_id, rows, replace=replace
+            row.thread_id,
+            row.checkpoint_ns,
+            row.checkpoint_id,
+            rows,
+            replace=replace,
+            undo_of=undo_of,
         )
     )
 
@@ -112,6 +121,47 @@ def test_an_existing_write_is_kept_unless_replaced(
     put_writes(storage, row, make_write("t", 0, blob=b"first"))
     put_writes(storage, row, make_write("t", 0, blob=b"second"), replace=replace)
     assert [write.blob for write in writes_of(storage, row)] == [kept]
+
+
+def test_undoing_the_writes_of_a_run_puts_back_what_stood_there(storage: Storage) -> None:
+    row, other = put(storage, make_checkpoint()), put(storage, make_checkpoint(checkpoint_ns="sub"))
+    put_writes(storage, row, make_write("a", 0, blob=b"asked"), make_write("a", 1, blob=b"kept"))
+    put_writes(storage, row, make_write("a", 0, blob=b"answered"), replace=True, undo_of="r")
+    put_writes(
+        storage,
+        row,
+        make_write("a", 0, blob=b"again"),
+        make_write("b", 0),
+        replace=True,
+        undo_of="r",
+    )
+    put_writes(storage, other, make_write("a", 0), undo_of="r")
+    put_writes(storage, row, make_write("c", 0, blob=b"of another run"), undo_of="s")
+    storage.write_blocking(lambda tx: tx.checkpoints.undo_writes("r"))
+    assert [one.blob for one in writes_of(storage, row)] == [b"asked", b"kept", b"of another run"]
+    assert writes_of(storage, other) == []
+
+
+def test_nothing_is_put_back_under_a_checkpoint_that_is_gone(storage: Storage) -> None:
+    row = put(storage, make_checkpoint())
+    put_writes(storage, row, make_write("a", 0))
+    put_writes(storage, row, make_write("a", 0), replace=True, undo_of="r")
+    storage.write_blocking(lambda tx: tx.checkpoints.delete_thread(row.thread_id))
+    storage.write_blocking(lambda tx: tx.checkpoints.undo_writes("r"))
+    assert writes_of(storage, row) == []
+
+
+def test_what_ended_runs_replaced_is_forgotten_part_by_part(storage: Storage) -> None:
+    row, live = put(storage, make_checkpoint()), make_run(run_id="live")
+    storage.write_blocking(lambda tx: tx.runs.insert(live))
+    for run_id in ("live", "gone"):
+        put_writes(storage, row, make_write("a", 0, blob=b"x"), make_write("b", 0), undo_of=run_id)
+    counts = [storage.write_blocking(lambda tx: tx.checkpoints.purge_replaced(1)) for _ in range(3)]
+    assert counts == [1, 1, 0]
+    storage.write_blocking(lambda tx: tx.checkpoints.undo_writes("gone"))
+    assert len(writes_of(storage, row)) == 2
+    storage.write_blocking(lambda tx: tx.checkpoints.undo_writes("live"))
+    assert writes_of(storage, row) == []
 
 
 def test_checkpoints_are_listed_newest_first_within_bounds(storage: Storage) -> None:

@@ -7,7 +7,7 @@ from storage.rows import make_end, make_event
 
 from graphstead.storage.base import Storage
 from graphstead.storage.errors import ConstraintViolated
-from graphstead.storage.rows import EndRow, EventRow
+from graphstead.storage.rows import EndedRun, EndRow, EventRow
 
 
 def append(storage: Storage, run_id: str, *rows: EventRow) -> None:
@@ -82,12 +82,28 @@ def test_deleting_takes_events_and_end_of_one_run(storage: Storage) -> None:
 
 
 def test_the_ends_of_a_thread_are_listed_from_a_time_on_in_order(storage: Storage) -> None:
-    rows = [end(storage, thread_id="t", ended_ms=ended_ms) for ended_ms in (30, 10, 20)]
+    made = [end(storage, thread_id="t", ended_ms=ended_ms) for ended_ms in (30, 10, 20)]
+    rows = [EndedRun(row.run_id, row.ended_ms) for row in made]
     end(storage, thread_id="other", ended_ms=20)
 
-    def ends(from_ms: int, limit: int = 9) -> list[EndRow]:
+    def ends(from_ms: int, limit: int = 9) -> list[EndedRun]:
         return storage.read_blocking(lambda tx: tx.events.ends_of("t", from_ms, limit))
 
     assert ends(0) == [rows[1], rows[2], rows[0]]
     assert ends(20) == [rows[2], rows[0]]
     assert ends(20, limit=1) == [rows[2]]
+
+
+def test_the_last_end_is_told_of_each_thread_that_has_one(storage: Storage) -> None:
+    for thread_id, ended_ms in (("t", 30), ("t", 10), ("other", 20)):
+        end(storage, thread_id=thread_id, ended_ms=ended_ms)
+    asked = ["t", "other", "never"]
+    ends = storage.read_blocking(lambda tx: tx.events.last_ends(asked))
+    assert ends == {"t": 30, "other": 20}
+
+
+def test_the_last_event_of_a_run_tells_its_time(storage: Storage) -> None:
+    append(storage, "r", EventRow(1, 5, "values", b"{}"), EventRow(2, 7, "values", b"{}"))
+    append(storage, "other", EventRow(1, 9, "values", b"{}"))
+    assert storage.read_blocking(lambda tx: tx.events.last_ms("r")) == 7
+    assert storage.read_blocking(lambda tx: tx.events.last_ms("never")) == 0

@@ -174,6 +174,21 @@ def test_every_part_of_a_thread_filter_must_hold(
     assert storage.read_blocking(lambda tx: tx.threads.count(match)) == len(found)
 
 
+@pytest.mark.parametrize(
+    "match",
+    [
+        ThreadFilter(status="idle"),
+        ThreadFilter(metadata={"tags": [1]}),
+        ThreadFilter(values={"n": 1}),
+    ],
+)
+def test_counting_goes_no_further_than_asked(storage: Storage, match: ThreadFilter) -> None:
+    insert(storage, *(make_thread(metadata={"tags": [1, n]}, values={"n": 1}) for n in range(5)))
+    for at_most, counted in ((3, 3), (5, 5), (9, 5), (None, 5)):
+        number = storage.read_blocking(lambda tx, most=at_most: tx.threads.count(match, most))  # type: ignore[misc]
+        assert number == counted
+
+
 def test_threads_can_be_picked_by_id(storage: Storage) -> None:
     rows = [make_thread() for _ in range(4)]
     insert(storage, *rows)

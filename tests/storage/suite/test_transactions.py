@@ -245,7 +245,7 @@ async def test_bells_ring_after_the_commit_alone(backend: Backend, storage: Stor
     events = storage.doorbells.listen(Bell("events", row.run_id))
     cancel = storage.doorbells.listen(Bell("cancel"))
     await write_together(backend, storage, ring, ring_and_fail)
-    assert await events.wait(5)
+    assert await events.wait(60)
     assert await known(storage, row)
     assert not await cancel.wait(0.05)
 

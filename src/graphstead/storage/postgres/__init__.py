@@ -3,7 +3,8 @@
 Needs the extra `graphstead[postgres]`; nothing else of the package imports it.
 """
 
+from graphstead.storage.postgres.addresses import Addresses, pooled_at
 from graphstead.storage.postgres.opening import schema_state
 from graphstead.storage.postgres.storage import PostgresStorage, open_postgres
 
-__all__ = ["PostgresStorage", "open_postgres", "schema_state"]
+__all__ = ["Addresses", "PostgresStorage", "open_postgres", "pooled_at", "schema_state"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from graphstead.storage.base import Listener
 from graphstead.storage.bells import LocalBells
@@ -11,14 +11,19 @@ from graphstead.storage.rows import Bell
 
 
 class PostgresDoorbells:
-    """Implements `base.Doorbells` over the process's session."""
+    """Implements `base.Doorbells` over the process's session, or whatever else rings `others`."""
 
-    def __init__(self, uri: str, schema: str) -> None:
+    def __init__(self, direct_uri: str, schema: str, *, prompts: bool = False) -> None:
+        self.prompts = prompts
         self.local = LocalBells()
-        self.session = Session(uri, schema, self.local.ring)
+        self.session = Session(direct_uri, schema, self.local.ring)
+        self.others: Callable[[Iterable[Bell]], None] = self.session.ring
 
     def listen(self, *bells: Bell) -> Listener:
         return self.local.listen(*bells)
+
+    def call(self, bell: Bell, callback: Callable[[], None]) -> Callable[[], None]:
+        return self.local.call(bell, callback)
 
     def ring(self, bell: Bell) -> None:
         self.ring_all((bell,))
@@ -27,4 +32,4 @@ class PostgresDoorbells:
         """Ring several bells, each of them once."""
         distinct = dict.fromkeys(bells)
         self.local.ring(distinct)
-        self.session.ring(distinct)
+        self.others(distinct)

@@ -28,6 +28,7 @@ class ConnectionLost(StorageFault):
 _KNOWN: dict[str, tuple[type[StorageError], str]] = {
     "08": (ConnectionLost, "The connection to the database was lost"),
     "23": (ConstraintViolated, "The rows contradict rows that are there"),
+    "25P03": (ConnectionLost, "The transaction was left alone for too long"),
     "25006": (StorageReadOnly, "The database cannot be written"),
     "40001": (Overtaken, "Another transaction wrote the same rows"),
     "40P01": (Overtaken, "Another transaction waited for this one"),

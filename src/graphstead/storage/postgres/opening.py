@@ -20,32 +20,15 @@ from graphstead.storage.errors import (
     SchemaTooNew,
 )
 from graphstead.storage.migrating import Migration, SchemaState, migrations
-from graphstead.storage.postgres.adapting import adapt
+from graphstead.storage.postgres.addresses import connect, first_line, place_of
+from graphstead.storage.postgres.vectors import compare_by_extension
 
-__all__ = ["connect", "place_of", "prepare", "schema_state"]
+__all__ = ["prepare", "schema_state"]
 
 OLDEST_SERVER = 140_000
-CONNECT_S = 10
 ONE_AT_A_TIME = """
 select pg_advisory_xact_lock(hashtextextended('graphstead schema ' || current_schema(), 0))
 """
-LOCK_TIMEOUT = "set lock_timeout = '10s'"
-
-
-def place_of(uri: str) -> str:
-    """Return the address of a database without its password."""
-    parts = psycopg.conninfo.conninfo_to_dict(uri)
-    host, port = parts.get("host", ""), parts.get("port", "")
-    return f"postgresql://{host}{f':{port}' if port else ''}/{parts.get('dbname', '')}"
-
-
-def connect(uri: str) -> psycopg.Connection[Any]:
-    """Open a connection of one's own, outside the pools, that commits each statement."""
-    connection = psycopg.connect(
-        uri, autocommit=True, connect_timeout=CONNECT_S, fallback_application_name="graphstead"
-    )
-    adapt(connection)
-    return connection
 
 
 def prepare(uri: str) -> None:
@@ -59,14 +42,15 @@ def prepare(uri: str) -> None:
             _check_server(connection, place)
             with connection.transaction():
                 _migrate(connection, place)
+                compare_by_extension(connection)
     except psycopg.OperationalError as fault:
-        raise DatabaseUnreachable(place, _first_line(fault)) from fault
+        raise DatabaseUnreachable(place, first_line(fault)) from fault
     except psycopg.errors.DuplicateObject as fault:
         raise ForeignDatabase(place, f"another application is there ({fault})") from fault
     except psycopg.errors.DuplicateTable as fault:
         raise ForeignDatabase(place, f"another application is there ({fault})") from fault
     except psycopg.Error as fault:
-        raise DatabaseRefused(place, _first_line(fault)) from fault
+        raise DatabaseRefused(place, first_line(fault)) from fault
 
 
 def schema_state(uri: str) -> SchemaState:
@@ -75,12 +59,8 @@ def schema_state(uri: str) -> SchemaState:
         with connect(uri) as connection:
             version, compat = _schema_version(connection)
     except psycopg.OperationalError as fault:
-        raise DatabaseUnreachable(place_of(uri), _first_line(fault)) from fault
+        raise DatabaseUnreachable(place_of(uri), first_line(fault)) from fault
     return SchemaState(version, compat, _steps()[-1].version)
-
-
-def _first_line(fault: psycopg.Error) -> str:
-    return str(fault).strip().split("\n")[0]
 
 
 def _check_server(connection: psycopg.Connection[Any], place: str) -> None:
@@ -106,7 +86,8 @@ def _migrate(connection: psycopg.Connection[Any], place: str) -> None:
             connection.execute(step.sql)
             connection.execute(
                 "insert into schema_version (version, compat_version, applied_at)"
-                " values (%s, %s, %s)",
+                " values (%s, greatest(%s, (select coalesce(max(compat_version), 0)"
+                " from schema_version)), %s)",
                 (step.version, step.compat, datetime.now(UTC).isoformat(timespec="microseconds")),
             )
 

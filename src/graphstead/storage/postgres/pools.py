@@ -11,10 +11,11 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import psycopg
+from psycopg.pq import TransactionStatus
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
 from graphstead.figures import FIGURES
@@ -22,8 +23,10 @@ from graphstead.storage.errors import ConstraintViolated, StorageBusy, StorageEr
 from graphstead.storage.inbox import Inbox
 from graphstead.storage.jobs import Job, settle
 from graphstead.storage.postgres.adapting import adapt
+from graphstead.storage.postgres.addresses import CONNECT_S, Addresses, connect
+from graphstead.storage.postgres.beginning import LentSessions, OwnSessions, Sessions, Transaction
+from graphstead.storage.postgres.doubt import is_committed
 from graphstead.storage.postgres.faults import ConnectionLost, Overtaken, translated
-from graphstead.storage.postgres.opening import CONNECT_S, LOCK_TIMEOUT, connect
 from graphstead.storage.postgres.tx import PostgresTx
 from graphstead.storage.rows import Bell
 
@@ -33,9 +36,8 @@ TRIES = 8
 KEY_TRIES = 5
 RECONNECT_S = 15.0
 LOOK_AGAIN_S = 0.05
-BEGIN = "begin; select cast(pg_current_xact_id() as text)"
-STATUS = "select pg_xact_status(cast(%s as xid8))"
 FIRST_PAUSE_S = 0.002
+TOGETHER = 8
 
 
 class Transactions:
@@ -43,12 +45,16 @@ class Transactions:
 
     kind = ""
 
-    def __init__(self, uri: str, connections: int) -> None:
-        self._uri = uri
+    def __init__(self, addresses: Addresses, connections: int) -> None:
+        self._addresses = addresses
+        self._sessions: Sessions = LentSessions() if addresses.differ else OwnSessions()
+        self._connections = connections
         self._inbox = Inbox()
         self._pool: ConnectionPool[psycopg.Connection[Any]] = ConnectionPool(
-            uri,
+            addresses.uri,
             kwargs={
+                "autocommit": True,  # until told to begin
+                "prepare_threshold": self._sessions.prepare_threshold,
                 "connect_timeout": CONNECT_S,
                 "fallback_application_name": f"graphstead {self.kind}",
             },
@@ -84,8 +90,7 @@ class Transactions:
 
     def _configure(self, connection: psycopg.Connection[Any]) -> None:
         adapt(connection)
-        connection.execute(LOCK_TIMEOUT)
-        connection.commit()
+        self._sessions.make(connection)
 
     def _serve(self) -> None:
         while jobs := self._inbox.take(1):
@@ -130,7 +135,6 @@ class Readers(Transactions):
 
     def _configure(self, connection: psycopg.Connection[Any]) -> None:
         super()._configure(connection)
-        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         connection.read_only = True
 
     def _carry_out(self, job: Job) -> None:
@@ -142,9 +146,10 @@ class Readers(Transactions):
         settle([job])
 
     def _run(self, job: Job, connection: psycopg.Connection[Any]) -> None:
+        self._sessions.begin_reading(connection)
         job.run(PostgresTx(connection))
         if not connection.broken:
-            connection.rollback()
+            connection.execute("rollback")
 
 
 class Writers(Transactions):
@@ -154,21 +159,66 @@ class Writers(Transactions):
 
     def __init__(
         self,
-        uri: str,
+        addresses: Addresses,
         connections: int,
         ring: Callable[[Iterable[Bell]], None],
-        before_commit: Callable[[PostgresTx], None] | None = None,
+        looked: Callable[[], None] | None = None,
     ) -> None:
         self._ring = ring
-        self._before_commit = before_commit
-        super().__init__(uri, connections)
+        self._looked = looked
+        super().__init__(addresses, connections)
 
     def submit(self, job: Job) -> None:
         super().submit(job)
         FIGURES.raise_level("graphstead_writer_waiting", 1)
 
+    def _serve(self) -> None:
+        while jobs := self._inbox.take_share(TOGETHER, self._connections):
+            FIGURES.raise_level("graphstead_writer_waiting", -len(jobs))
+            jobs = [job for job in jobs if not job.future.cancelled()]
+            if len(jobs) < 2 or not self._carried_out_together(jobs):
+                for job in jobs:
+                    self._carry_out(job)
+
+    def _carried_out_together(self, jobs: Sequence[Job]) -> bool:
+        """Do what waits in one transaction; False where each has to be done on its own.
+
+        It waits for nobody's rows for long, so that two groups never wait for each other.
+        """
+        started_s = time.monotonic()
+        try:
+            connection = self._pool.getconn()
+            try:
+                if not self._run_together(jobs, connection):
+                    return False
+            finally:
+                self._pool.putconn(connection)
+        except StorageFault as fault:
+            for job in jobs:
+                job.fail(fault)
+        except (psycopg.Error, StorageError):
+            return False
+        took_s = time.monotonic() - started_s
+        FIGURES.observe("graphstead_writer_commit_milliseconds", took_s * 1000)
+        self._tell(jobs)
+        return True
+
+    def _run_together(self, jobs: Sequence[Job], connection: psycopg.Connection[Any]) -> bool:
+        transaction = self._sessions.begin_writing(connection, brief=True)
+        tx = PostgresTx(connection, self._looked)
+        for job in jobs:
+            tx.bells, tx.sql.changed = job.bells, False
+            job.run(tx)
+            if job.error is not None and (tx.sql.changed or _is_spoilt(connection)):
+                if not connection.broken:
+                    connection.execute("rollback")
+                return False
+        tx.bells = [bell for job in jobs if job.error is None for bell in job.bells]
+        tx.add_jobs()
+        self._commit(connection, transaction)
+        return True
+
     def _carry_out(self, job: Job) -> None:
-        FIGURES.raise_level("graphstead_writer_waiting", -1)
         started_s = time.monotonic()
         until_s = started_s + RECONNECT_S
         for number in range(1, TRIES + 1):
@@ -181,30 +231,26 @@ class Writers(Transactions):
             time.sleep(random.uniform(0, FIRST_PAUSE_S * 2**number))
         took_s = time.monotonic() - started_s
         FIGURES.observe("graphstead_writer_commit_milliseconds", took_s * 1000)
-        bells = dict.fromkeys(job.bells) if job.error is None else {}
-        settle([job])
+        self._tell([job])
+
+    def _tell(self, jobs: Sequence[Job]) -> None:
+        bells = dict.fromkeys(bell for job in jobs if job.error is None for bell in job.bells)
+        settle(jobs)
         if bells:
             self._ring(bells)
 
-    def _configure(self, connection: psycopg.Connection[Any]) -> None:
-        super()._configure(connection)
-        connection.autocommit = True
-
     def _run(self, job: Job, connection: psycopg.Connection[Any]) -> None:
-        began = connection.execute(BEGIN)
-        began.nextset()
-        row = began.fetchone()
-        tx = PostgresTx(connection)
+        transaction = self._sessions.begin_writing(connection)
+        tx = PostgresTx(connection, self._looked)
         tx.bells = job.bells
         job.run(tx)
         if job.error is None:
-            if self._before_commit is not None:
-                self._before_commit(tx)
-            self._commit(connection, str(row[0]) if row else "")
+            tx.add_jobs()
+            self._commit(connection, transaction)
         elif not connection.broken:
             connection.execute("rollback")
 
-    def _commit(self, connection: psycopg.Connection[Any], transaction: str) -> None:
+    def _commit(self, connection: psycopg.Connection[Any], transaction: Transaction) -> None:
         try:
             connection.execute("commit")
         except psycopg.Error as fault:
@@ -212,21 +258,25 @@ class Writers(Transactions):
             if not lost or not self._is_committed(transaction):
                 raise
 
-    def _is_committed(self, transaction: str) -> bool:
+    def _is_committed(self, transaction: Transaction) -> bool:
         """Ask what became of a transaction whose connection broke. Raises StorageFault."""
         until_s = time.monotonic() + RECONNECT_S
         while time.monotonic() < until_s:
             time.sleep(LOOK_AGAIN_S)
             try:
-                with connect(self._uri) as connection:
-                    row = connection.execute(STATUS, (transaction,)).fetchone()
+                with connect(self._addresses.direct_uri) as connection:
+                    told = is_committed(connection, transaction.number, transaction.server)
             except psycopg.Error:
                 continue
-            if row and row[0] in ("committed", "aborted"):
-                return bool(row[0] == "committed")
+            if told is not None:
+                return told
         raise StorageFault(
             "The connection broke during a commit, and nobody tells what became of it"
         )
+
+
+def _is_spoilt(connection: psycopg.Connection[Any]) -> bool:
+    return connection.broken or connection.info.transaction_status != TransactionStatus.INTRANS
 
 
 def _may_do_better(error: BaseException | None, number: int) -> bool:

@@ -1,8 +1,8 @@
 """The one connection of a process that stays: it carries bells and holds the locks of workers.
 
 Bells travel as NOTIFY, all that wait in one message: a thousand rings cost a few statements.
-Nothing is promised: a bell lost with the connection costs its listener one poll. Behind a pooler
-that hands out sessions by transaction this needs an address of its own.
+Nothing is promised: a bell lost with the connection costs its listener one poll. A pooler that
+hands out sessions by transaction must not be between: it is given the direct address.
 """
 
 from __future__ import annotations
@@ -21,18 +21,22 @@ from typing import Any
 import orjson
 import psycopg
 
+from graphstead.storage.bells import WaitingBells
 from graphstead.storage.errors import StorageClosed, StorageError
-from graphstead.storage.postgres.opening import connect
+from graphstead.storage.postgres.addresses import connect, is_pooled
 from graphstead.storage.postgres.statements import bound
 from graphstead.storage.rows import Bell
 
 __all__ = ["Session", "lock_key"]
 
 LONGEST_PAYLOAD = 7_000
-MOST_WAITING = 20_000
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 2.0
 LISTEN_S = 5.0
 LOCK_S = 1.0
+POOLED = (
+    "The session for bells and liveness goes over a pooler: unless that lends it for good, name"
+    " the server itself in DATABASE_DIRECT_URI"
+)
 _LOG = logging.getLogger("graphstead.storage")
 
 
@@ -51,7 +55,7 @@ class Session:
         self._channel = f"graphstead_{hashlib.blake2b(schema.encode(), digest_size=8).hexdigest()}"
         self._heard = heard
         self._guard = threading.Lock()
-        self._waiting: dict[Bell, None] = {}
+        self._waiting = WaitingBells()
         self._wanted: list[tuple[str, Future[None]]] = []
         self._held: set[str] = set()
         self._closing = threading.Event()
@@ -66,11 +70,7 @@ class Session:
 
     def ring(self, bells: Iterable[Bell]) -> None:
         """Send these bells to every other process."""
-        with self._guard:
-            first = not self._waiting
-            if len(self._waiting) < MOST_WAITING:
-                self._waiting.update(dict.fromkeys(bells))
-        if first:
+        if self._waiting.add(bells):
             self._wake()
 
     def hold(self, worker_id: str) -> None:
@@ -118,6 +118,8 @@ class Session:
 
     def _begin(self, connection: psycopg.Connection[Any]) -> None:
         own = connection.info.backend_pid
+        if is_pooled(connection):
+            _LOG.warning(POOLED)
 
         def hear(notify: psycopg.Notify) -> None:
             if notify.pid != own:
@@ -153,9 +155,7 @@ class Session:
                 self._heard(_unpacked(notify.extra))
 
     def _send(self, connection: psycopg.Connection[Any]) -> None:
-        with self._guard:
-            waiting, self._waiting = self._waiting, {}
-        for payload in _packed(waiting):
+        for payload in _packed(self._waiting.take()):
             connection.execute("select pg_notify(%s, %s)", (self._channel, payload))
 
     def _hold_wanted(self, connection: psycopg.Connection[Any]) -> None:

@@ -29,29 +29,43 @@ def bound(sql: str, *, holds: bool) -> LiteralString:
     return _PLACEHOLDER.sub(r"%(\1)s", wanted.replace("%", "%%"))
 
 
-class PostgresStatements(Statements):
-    """The named queries, bound to one connection."""
+@lru_cache(maxsize=4096)
+def changes(sql: str) -> bool:
+    """Tell whether a query may change rows; to hold some is no change."""
+    return not sql.startswith("select")
 
-    __slots__ = ("_cursor", "_holds")
+
+class PostgresStatements(Statements):
+    """The named queries, bound to one connection; `changed` once one has changed something."""
+
+    __slots__ = ("_cursor", "_holds", "changed")
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         super().__init__(DIALECT)
         self._cursor = connection.cursor()
         self._holds = not connection.read_only
+        self.changed = False
 
     def execute_sql(self, sql: str, values: Values) -> int:
+        self.changed = True
         try:
             return self._cursor.execute(bound(sql, holds=self._holds), values).rowcount
         except psycopg.Error as fault:
             raise translated(fault) from fault
 
     def execute_sql_many(self, sql: str, rows: Iterable[Values]) -> None:
+        self.changed = True
+        found = list(rows)
+        if len(found) == 1:  # no pipeline has to be begun and ended for it
+            self.execute_sql(sql, found[0])
+            return
         try:
-            self._cursor.executemany(bound(sql, holds=self._holds), rows)
+            self._cursor.executemany(bound(sql, holds=self._holds), found)
         except psycopg.Error as fault:
             raise translated(fault) from fault
 
     def rows_of(self, sql: str, values: Values) -> list[Row]:
+        self.changed = self.changed or changes(sql)
         try:
             return self._cursor.execute(bound(sql, holds=self._holds), values).fetchall()
         except psycopg.Error as fault:

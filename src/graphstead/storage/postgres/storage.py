@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from graphstead.storage.base import Tx
 from graphstead.storage.jobs import Job
+from graphstead.storage.postgres.addresses import Addresses, place_of, schema_at
 from graphstead.storage.postgres.doorbells import PostgresDoorbells
 from graphstead.storage.postgres.liveness import Absences
-from graphstead.storage.postgres.opening import connect, place_of, prepare
+from graphstead.storage.postgres.opening import prepare
 from graphstead.storage.postgres.pools import Readers, Writers
 from graphstead.storage.postgres.session import LOCK_HELD, lock_key
-from graphstead.storage.postgres.tx import PostgresTx
+from graphstead.storage.postgres.tx import READY, PostgresTx
 from graphstead.storage.rows import Bell, WorkerRow
 
 if TYPE_CHECKING:
     from graphstead.storage.postgres.delivery import Delivery
 
-READY = Bell("ready")
 T = TypeVar("T")
 
 
@@ -32,18 +32,27 @@ class _Pool(Protocol):
 class PostgresStorage:
     """Implements `base.Storage`; usable from any thread and any event loop of this process."""
 
+    log = None
+
     def __init__(
-        self, uri: str, schema: str, *, writers: int, readers: int, procrastinate: bool = False
+        self,
+        addresses: Addresses,
+        schema: str,
+        *,
+        writers: int,
+        readers: int,
+        procrastinate: bool = False,
     ) -> None:
-        self.place = place_of(uri)
+        self.place = place_of(addresses.uri)
         self._schema = schema
         self._absences = Absences()
-        self.doorbells = PostgresDoorbells(uri, schema)
-        self._uri = uri
-        self._procrastinate = _procrastinate(uri) if procrastinate else None
+        self.doorbells = PostgresDoorbells(addresses.direct_uri, schema, prompts=procrastinate)
+        self._addresses = addresses
+        self._procrastinate = _procrastinate(addresses.direct_uri) if procrastinate else None
         self._delivery: Delivery | None = None
-        self._writers = Writers(uri, writers, self._tell, self._defer)
-        self._readers = Readers(uri, readers)
+        looked = self._looked if procrastinate else None
+        self._writers = Writers(addresses, writers, self._tell, looked)
+        self._readers = Readers(addresses, readers)
 
     async def write(self, work: Callable[[Tx], T]) -> T:
         return await _run(self._writers, work)
@@ -61,11 +70,10 @@ class PostgresStorage:
         """Do nothing: the server's autovacuum keeps room for what is to come."""
         return 0
 
-    def _defer(self, tx: PostgresTx) -> None:
-        """Add to a transaction a job for each run that it makes due."""
-        number = (tx.bells or []).count(READY)
-        if self._procrastinate is not None and number:
-            self._procrastinate.defer(tx.connection, number)
+    def _looked(self) -> None:
+        """Note that this process looks for due runs: the job that rang for it is answered."""
+        if self._delivery is not None:
+            self._delivery.answer()
 
     def _tell(self, bells: Iterable[Bell]) -> None:
         """Ring; what jobs deliver to other processes rings in this one alone."""
@@ -82,7 +90,8 @@ class PostgresStorage:
     def hold(self, worker_id: str) -> None:
         self.doorbells.session.hold(worker_id)
         if self._procrastinate is not None and self._delivery is None:
-            self._delivery = self._procrastinate.Delivery(self._uri, self.doorbells.local.ring)
+            ring = self.doorbells.local.ring
+            self._delivery = self._procrastinate.Delivery(self._addresses, ring)
 
     def is_alive(self, worker: WorkerRow) -> bool | None:
         key = lock_key(self._schema, worker.worker_id)
@@ -102,28 +111,39 @@ class PostgresStorage:
         self.doorbells.session.close()
 
 
-def _procrastinate(uri: str) -> Any:
+def _procrastinate(direct_uri: str) -> Any:
     # Imported here: the package is an extra of its own.
     delivery = importlib.import_module("graphstead.storage.postgres.delivery")
-    delivery.install(uri)
+    delivery.install(direct_uri)
     return delivery
 
 
 def open_postgres(
-    uri: str, *, writers: int = 4, readers: int = 4, procrastinate: bool = False
+    uri: str,
+    *,
+    direct_uri: str | None = None,
+    writers: int = 4,
+    readers: int = 4,
+    procrastinate: bool = False,
 ) -> PostgresStorage:
     """Open the database at `uri`, its schema made and migrated as needed.
 
-    Takes up to `writers + readers + 1` connections; with `procrastinate`, which then delivers due
-    runs, a worker process takes three more. Raises a `DatabaseRefused`:
-    DatabaseUnreachable, SchemaTooNew, ForeignDatabase.
+    With another `direct_uri` sessions at `uri` are taken to be lent by a pooler, one for each
+    transaction, and what has to keep its session goes to `direct_uri`, migrations too: they may
+    take longer than a pooler lets a transaction last.
+
+    Takes up to `writers + readers` connections and one that stays; with `procrastinate`, which
+    then delivers due runs, a worker process takes three more and another that stays. Raises a
+    `DatabaseRefused`: DatabaseUnreachable, SchemaTooNew, ForeignDatabase.
     """
-    prepare(uri)
-    with connect(uri) as connection:
-        row = connection.execute("select current_schema()").fetchone()
-    schema = str(row[0]) if row else ""
+    addresses = Addresses(uri, direct_uri or uri)
+    prepare(addresses.direct_uri)
     return PostgresStorage(
-        uri, schema, writers=writers, readers=readers, procrastinate=procrastinate
+        addresses,
+        schema_at(addresses),
+        writers=writers,
+        readers=readers,
+        procrastinate=procrastinate,
     )
 
 

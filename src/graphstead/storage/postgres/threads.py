@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphstead.storage.rows import Json, Page, ThreadFilter, ThreadRow
+from graphstead.storage.rows import EndRow, Json, Page, ShownRow, ThreadFilter, ThreadRow
 from graphstead.storage.rules import Condition, Contains, Equals, Every
 from graphstead.storage.statements import to_json
-from graphstead.storage.tables.threads import StoredThreads, conditions, thread_of, values_of
+from graphstead.storage.tables.events import end_values
+from graphstead.storage.tables.threads import (
+    StoredThreads,
+    conditions,
+    shown_values,
+    thread_of,
+    values_of,
+)
 
 _INDEXED_KEYS = ("graph_id", "assistant_id")
 
@@ -23,10 +30,16 @@ class PostgresThreads(StoredThreads):
         rows = self._sql.rows_of(sql, values | {"limit": page.limit, "offset": page.offset})
         return [thread_of(row) for row in rows]
 
-    def count(self, match: ThreadFilter) -> int:
+    def count(self, match: ThreadFilter, at_most: int | None = None) -> int:
         values = values_of(match) | _members(match.access)
-        sql = self._sql.composed("threads.count", conditions(values))
-        return int(self._sql.rows_of(sql, values)[0][0])
+        return self._counted(values, conditions(values), at_most)
+
+    def show(self, shown: ShownRow) -> bool:
+        return bool(self._sql.value("threads.show", **shown_values(shown)))
+
+    def settle(self, end: EndRow, shown: ShownRow) -> bool:
+        values = {**end_values(end), **shown_values(shown)}
+        return bool(self._sql.value("threads.settle", **values))
 
     def delete(self, thread_id: str) -> bool:
         return self._sql.execute("threads.delete", thread_id=thread_id) > 0

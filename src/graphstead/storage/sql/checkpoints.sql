@@ -41,6 +41,58 @@ insert into checkpoint_writes (
     :thread_id, :checkpoint_ns, :checkpoint_id, :task_id, :idx, :task_path, :channel, :type, :blob
 ) on conflict (thread_id, checkpoint_ns, checkpoint_id, task_id, idx) do nothing;
 
+-- name: checkpoints.remember_write
+-- Keep what stands where a run is about to write under a checkpoint of others, once.
+insert into replaced_writes (
+    run_id, thread_id, checkpoint_ns, checkpoint_id, task_id, idx, task_path, channel, type, blob
+)
+select :run_id, :thread_id, :checkpoint_ns, :checkpoint_id, :task_id, :idx,
+    there.task_path, there.channel, there.type, there.blob
+from (select 1 as one) as always
+left join checkpoint_writes as there
+    on there.thread_id = :thread_id and there.checkpoint_ns = :checkpoint_ns
+    and there.checkpoint_id = :checkpoint_id and there.task_id = :task_id and there.idx = :idx
+where true
+on conflict (run_id, thread_id, checkpoint_ns, checkpoint_id, task_id, idx) do nothing;
+
+-- name: checkpoints.take_back_writes
+-- Delete what a run has written under checkpoints of others.
+delete from checkpoint_writes
+where (thread_id, checkpoint_ns, checkpoint_id, task_id, idx) in (
+    select thread_id, checkpoint_ns, checkpoint_id, task_id, idx from replaced_writes
+    where run_id = :run_id
+);
+
+-- name: checkpoints.put_writes_back
+-- Put back what stood there, under the checkpoints that are still there.
+insert into checkpoint_writes (
+    thread_id, checkpoint_ns, checkpoint_id, task_id, idx, task_path, channel, type, blob
+)
+select before.thread_id, before.checkpoint_ns, before.checkpoint_id, before.task_id, before.idx,
+    before.task_path, before.channel, before.type, before.blob
+from replaced_writes as before
+join checkpoints on checkpoints.thread_id = before.thread_id
+    and checkpoints.checkpoint_ns = before.checkpoint_ns
+    and checkpoints.checkpoint_id = before.checkpoint_id
+where before.run_id = :run_id and before.blob is not null;
+
+-- name: checkpoints.forget_replaced
+-- Forget what a run has replaced.
+delete from replaced_writes where run_id = :run_id;
+
+-- name: checkpoints.purge_replaced
+-- Forget a part of what runs have replaced that have ended or are gone.
+delete from replaced_writes
+where (run_id, thread_id, checkpoint_ns, checkpoint_id, task_id, idx) in (
+    select run_id, thread_id, checkpoint_ns, checkpoint_id, task_id, idx
+    from replaced_writes as replaced
+    where not exists (
+        select 1 from runs
+        where runs.run_id = replaced.run_id and runs.status in ('pending', 'running')
+    )
+    limit :limit
+);
+
 -- name: checkpoints.get
 -- Get one checkpoint.
 select {checkpoints.columns} from checkpoints

@@ -27,6 +27,11 @@ select min(next_try_ms) from deliveries where next_try_ms is not null;
 update deliveries set next_try_ms = :next_try_ms, last_error = :last_error
 where run_id = :run_id;
 
+-- name: deliveries.rewind
+-- Make due now what was made later than now, or is due later than any pause allows.
+update deliveries set next_try_ms = :now_ms
+where next_try_ms > :now_ms and (created_ms > :now_ms or next_try_ms > :latest_ms);
+
 -- name: deliveries.dead
 -- List deliveries that are given up, newest first.
 select {deliveries.columns} from deliveries where next_try_ms is null
@@ -40,6 +45,14 @@ where next_try_ms is null and (cast(:run_id as text) is null or run_id = :run_id
 -- name: deliveries.done
 -- Forget a delivery that was made.
 delete from deliveries where run_id = :run_id;
+
+-- name: deliveries.purge
+-- Forget some of what was given up for runs that ended before a time, oldest first.
+delete from deliveries where run_id in (
+    select run_id from deliveries
+    where next_try_ms is null and created_ms < :before_ms
+    order by created_ms, run_id limit :limit
+) and next_try_ms is null;
 
 -- name: deliveries.count_due
 -- Count deliveries whose time has come.

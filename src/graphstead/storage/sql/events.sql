@@ -38,7 +38,16 @@ delete from events where run_id = :run_id;
 -- Delete the record of how a run ended.
 delete from ends where run_id = :run_id;
 
+-- name: events.last_ms
+-- Tell the time of a run's last event.
+select created_ms from events where run_id = :run_id order by seq desc limit 1;
+
+-- name: events.last_ends
+-- Tell when each of these threads had its last end, null where it had none.
+select value, (select max(ended_ms) from ends where ends.thread_id = value)
+from json_each(:thread_ids);
+
 -- name: events.ends_of
--- List how a thread's runs ended from a time on, in order.
-select run_id, thread_id, status, ended_ms, output, thread_status, metadata from ends
+-- List when a thread's runs ended, from a time on, in order.
+select run_id, ended_ms from ends
 where thread_id = :thread_id and ended_ms >= :from_ms order by ended_ms, run_id limit :limit;

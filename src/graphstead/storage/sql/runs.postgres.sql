@@ -13,12 +13,72 @@ with due as materialized (
 select * from due
 where pg_try_advisory_xact_lock(hashtextextended(thread_id, 0)) order by start_ms, run_id;
 
+-- name: runs.take
+-- Start due runs that no sibling blocks and none is running beside, the first of each thread; list
+-- them, and the other due ones as they are. None that others hold, and none of a thread of theirs.
+with due as materialized (
+    select run_id, thread_id, start_ms from runs
+    where status = 'pending' and blocked = 0 and start_ms <= :now_ms
+    order by start_ms, run_id limit :limit
+    for update skip locked
+), lone as materialized (
+    select * from due where pg_try_advisory_xact_lock(hashtextextended(thread_id, 0))
+), free as materialized (
+    select distinct on (thread_id) run_id from lone
+    where not exists (
+        select 1 from runs where runs.thread_id = lone.thread_id and runs.status = 'running'
+    )
+    order by thread_id, start_ms, run_id
+), started as (
+    update runs
+    set status = 'running', worker = :worker, gen = gen + 1, attempt = attempt + 1, blocked = 0,
+        updated_at = :updated_at
+    from free where runs.run_id = free.run_id
+    returning {runs.columns}
+)
+select * from started
+union all
+select {runs.columns} from lone join runs on runs.run_id = lone.run_id
+where lone.run_id not in (select run_id from free)
+order by start_ms, run_id;
+
+-- name: runs.enter
+-- Store a new run, blocked where its thread makes it wait, and show the thread busy.
+with entered as (
+    insert into runs (
+        run_id, thread_id, assistant_id, status, metadata, kwargs, multitask_strategy, created_at,
+        updated_at, start_ms, blocked, temporary, gen, attempt, worker, cancel, base_checkpoint_id
+    ) values (
+        :run_id, :thread_id, :assistant_id, :status, :metadata, :kwargs, :multitask_strategy,
+        :created_at, :updated_at, :start_ms, cast(({runs.must_wait}) as integer), :temporary, :gen,
+        :attempt, :worker, :cancel, :base_checkpoint_id
+    ) returning blocked
+), shown as (
+    update threads set status = 'busy', updated_at = :updated_at where thread_id = :thread_id
+)
+select blocked from entered;
+
+-- name: runs.hold_owned
+-- Hold a thread's row, then that of its run if it is still running under this generation; tell
+-- what it is asked to do. The expression keeps the planner from walking all that is running.
+select runs.cancel
+from (
+    select count(*) as number
+    from (select 1 from threads where thread_id = :thread_id for update) as thread
+) as held
+cross join lateral (
+    select cancel from runs
+    where run_id = :run_id and gen = :gen and status || '' = 'running' and held.number >= 0
+    for no key update
+) as runs;
+
 -- name: runs.owned
--- Tell whether a run is still running under this generation, and hold its row.
+-- Tell whether a run is still running under this generation, and hold its row; the expression
+-- keeps the planner from walking all that is running.
 select exists (
     select 1 from (
         select 1 from runs
-        where run_id = :run_id and gen = :gen and status = 'running' for no key update
+        where run_id = :run_id and gen = :gen and status || '' = 'running' for no key update
     ) as held
 );
 

@@ -57,6 +57,17 @@ order by start_ms, run_id limit :limit;
 -- Tell when the earliest run that no sibling blocks is due.
 select min(start_ms) from runs where status = 'pending' and blocked = 0;
 
+-- name: runs.later
+-- List pending runs that are due later than that, behind a position.
+select {runs.columns} from runs
+where status in ('pending', 'running') and status = 'pending' and start_ms > :due_ms
+    and run_id > :after
+order by run_id limit :limit;
+
+-- name: runs.set_start
+-- Change when a pending run is due.
+update runs set start_ms = :start_ms where run_id = :run_id and status = 'pending';
+
 -- name: runs.start
 -- Mark a run running under a new generation.
 update runs
@@ -67,6 +78,10 @@ where run_id = :run_id;
 -- name: runs.owned
 -- Tell whether a run is still running under this generation.
 select exists (select 1 from runs where run_id = :run_id and gen = :gen and status = 'running');
+
+-- name: runs.hold_owned
+-- Tell whether a run is still running under this generation, and what it is asked to do.
+select cancel from runs where run_id = :run_id and gen = :gen and status = 'running';
 
 -- name: runs.set_kwargs
 -- Replace what a run is to be executed with.
@@ -105,11 +120,20 @@ where thread_id = :thread_id and status in ('pending', 'running')
     and status = 'pending' and blocked = 1
 order by start_ms, run_id limit 1;
 
+-- name: runs.release_next
+-- Let the first run of a thread that waits for its siblings wait no longer, if none is running.
+update runs set blocked = 0
+where run_id = (
+    select run_id from runs
+    where thread_id = :thread_id and status in ('pending', 'running')
+        and status = 'pending' and blocked = 1
+    order by start_ms, run_id limit 1
+) and not exists (select 1 from runs where thread_id = :thread_id and status = 'running');
+
 -- name: runs.orphans
--- List running runs whose worker is unknown or has let its lease run out.
+-- List running runs whose worker is unknown.
 select {runs.columns} from runs left join workers on workers.worker_id = runs.worker
-where runs.status = 'running'
-    and (workers.worker_id is null or workers.lease_until_ms <= :now_ms)
+where runs.status = 'running' and workers.worker_id is null
 order by runs.start_ms, runs.run_id limit :limit;
 
 -- name: runs.of_worker
@@ -146,9 +170,10 @@ select {runs.columns} from runs
 where status in (select value from json_each(:statuses)) order by run_id limit :limit;
 
 -- name: runs.unstopped
--- List live runs of an assistant that nobody asked to stop; walks all live runs until the limit.
+-- List live runs of an assistant that nobody asked to stop.
 select {runs.columns} from runs
-where status in ('pending', 'running') and assistant_id = :assistant_id and cancel is null
+where status in ('pending', 'running') and assistant_id <> '' and assistant_id = :assistant_id
+    and cancel is null
 order by start_ms, run_id limit :limit;
 
 -- name: runs.delete

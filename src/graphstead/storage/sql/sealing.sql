@@ -7,6 +7,10 @@ select cipher, proof, since from sealing order by cipher;
 insert into sealing (cipher, proof, since) values (:cipher, :proof, :since)
 on conflict (cipher) do nothing;
 
+-- name: sealing.forget
+-- Forget a cipher that nothing is encrypted with any more.
+delete from sealing where cipher = :cipher;
+
 -- name: sealing.keep_older_out
 -- Refuse the database to programs that would take encrypted rows for clear ones.
 update schema_version set compat_version = :known_since
@@ -105,3 +109,59 @@ where thread_id = :thread_id and checkpoint_ns = :checkpoint_ns and channel = :c
 update checkpoint_writes set blob = :new
 where thread_id = :thread_id and checkpoint_ns = :checkpoint_ns and checkpoint_id = :checkpoint_id and task_id = :task_id and idx = :idx
     and blob = :old;
+
+-- name: sealing.replace_replaced_writes_blob
+-- Replace the stored form of a remembered write's blob.
+update replaced_writes set blob = :new
+where run_id = :run_id and thread_id = :thread_id and checkpoint_ns = :checkpoint_ns and checkpoint_id = :checkpoint_id and task_id = :task_id and idx = :idx
+    and blob = :old;
+
+-- name: sealing.replace_assistant_versions_config
+-- Replace the stored form of a stored version's config.
+update assistant_versions set config = :new
+where assistant_id = :assistant_id and version = :version and config = :old;
+
+-- name: sealing.replace_assistant_versions_context
+-- Replace the stored form of a stored version's context.
+update assistant_versions set context = :new
+where assistant_id = :assistant_id and version = :version and context = :old;
+
+-- name: sealing.replace_assistant_versions_metadata
+-- Replace the stored form of a stored version's metadata.
+update assistant_versions set metadata = :new
+where assistant_id = :assistant_id and version = :version and metadata = :old;
+
+-- name: sealing.replace_events_data
+-- Replace the stored form of an event's data.
+update events set data = :new
+where run_id = :run_id and seq = :seq and data = :old;
+
+-- name: sealing.replace_ends_output
+-- Replace the stored form of a run's output.
+update ends set output = :new
+where run_id = :run_id and output = :old;
+
+-- name: sealing.replace_ends_metadata
+-- Replace the stored form of a run's metadata.
+update ends set metadata = :new
+where run_id = :run_id and metadata = :old;
+
+-- name: sealing.replace_replays_fingerprint
+-- Replace the stored form of a remembered answer's fingerprint.
+update replays set fingerprint = :new
+where scope = :scope and key = :key and fingerprint = :old;
+
+-- name: sealing.replace_replays_answer
+-- Replace the stored form of a remembered answer's answer.
+update replays set answer = :new
+where scope = :scope and key = :key and answer = :old;
+
+-- name: sealing.replace_deliveries_url
+-- Replace the stored form of a webhook call's url.
+update deliveries set url = :new
+where run_id = :run_id and url = :old;
+
+-- name: sealing.replace_deliveries_payload
+-- Replace the stored form of a webhook call's payload.
+update deliveries set payload = :new
+where run_id = :run_id and payload = :old;

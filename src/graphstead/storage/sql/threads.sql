@@ -61,6 +61,14 @@ set status = :status, error = :error, interrupts = :interrupts,
     state_updated_at = :state_updated_at, updated_at = :state_updated_at, has_history = 1
 where thread_id = :thread_id;
 
+-- name: threads.show
+-- Show how a run ended, apart from the values; a thread with an active run stays busy.
+update threads
+set status = case when ({runs.has_active}) then 'busy' else :shown_status end,
+    error = :error, interrupts = :interrupts, state_updated_at = :updated_at,
+    updated_at = :updated_at, has_history = 1
+where thread_id = :thread_id;
+
 -- name: threads.search
 -- List threads that meet the conditions, sorted and bounded.
 select {threads.columns}
@@ -70,6 +78,10 @@ where {conditions} order by {order} limit :limit offset :offset;
 -- name: threads.count
 -- Count threads that meet the conditions.
 select count(*) from threads where {conditions};
+
+-- name: threads.count_some
+-- Count threads that meet the conditions, no further than a number.
+select count(*) from (select 1 from threads where {conditions} limit :at_most) as found;
 
 -- name: threads.search_ids
 -- List the ids of threads that meet the conditions: rows that have to be sorted stay small.

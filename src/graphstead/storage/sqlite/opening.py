@@ -59,7 +59,7 @@ def open_writer(path: Path) -> sqlite3.Connection:
         if connection is not None:
             connection.close()
         if isinstance(fault, sqlite3.Error):
-            raise _refusal(path, fault) from fault
+            raise refusal(path, fault) from fault
         raise
     return connection
 
@@ -73,7 +73,7 @@ def schema_state(path: Path) -> SchemaState:
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
             return SchemaState(*_schema_version(connection.cursor()), newest)
     except sqlite3.Error as fault:
-        raise _refusal(path, fault) from fault
+        raise refusal(path, fault) from fault
 
 
 def open_reader(path: Path) -> sqlite3.Connection:
@@ -162,7 +162,7 @@ def _statements(script: str) -> Iterator[str]:
             statement = ""
 
 
-def _refusal(path: Path, fault: sqlite3.Error) -> DatabaseRefused:
+def refusal(path: Path, fault: sqlite3.Error) -> DatabaseRefused:
     code = primary_code(fault)
     if code == sqlite3.SQLITE_NOTADB:
         return NotADatabase(path, "the file is not an SQLite database")

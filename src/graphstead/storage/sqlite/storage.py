@@ -32,6 +32,8 @@ class _Pool(Protocol):
 class SqliteStorage:
     """Implements `base.Storage`; usable from any thread and any event loop of this process."""
 
+    log = None
+
     def __init__(
         self, path: Path, connection: sqlite3.Connection, gate: FileLock, *, readers: int
     ) -> None:

@@ -80,7 +80,7 @@ class SqliteThreads(StoredThreads):
         walked = (page.limit + page.offset) * self._labelled(_ANY)
         return SORTING * rarest.threads**2 <= walked
 
-    def count(self, match: ThreadFilter) -> int:
+    def count(self, match: ThreadFilter, at_most: int | None = None) -> int:
         values, rarest = values_of(match), self._rarest(match)
         if not values:
             return self._labelled(_ANY)
@@ -88,8 +88,7 @@ class SqliteThreads(StoredThreads):
             if rarest.says and len(values) == 1:
                 return rarest.threads
             values = rarest.narrowed(values, "label")
-        sql = self._sql.composed("threads.count", _conditions(values))
-        return int(self._sql.rows_of(sql, values)[0][0])
+        return self._counted(values, _conditions(values), at_most)
 
 
 def _equal_members(match: ThreadFilter) -> Json:

@@ -6,6 +6,7 @@ import sqlite3
 
 from graphstead.storage.sqlite.statements import SqliteStatements
 from graphstead.storage.sqlite.threads import SqliteThreads
+from graphstead.storage.tables.runs import StoredRuns
 from graphstead.storage.tables.store import StoredStoreItems
 from graphstead.storage.tables.tx import StoredTx
 
@@ -20,5 +21,11 @@ class SqliteTx(StoredTx):
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         sql = SqliteStatements(connection)
-        super().__init__(sql, SqliteThreads(sql), StoredStoreItems(sql), known_since=KNOWN_SINCE)
+        super().__init__(
+            sql,
+            SqliteThreads(sql),
+            StoredStoreItems(sql),
+            runs=StoredRuns(sql),
+            known_since=KNOWN_SINCE,
+        )
         self.connection = connection

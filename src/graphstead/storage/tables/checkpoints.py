@@ -63,12 +63,17 @@ class StoredCheckpoints:
         rows: Sequence[WriteRow],
         *,
         replace: bool,
+        undo_of: str | None = None,
     ) -> None:
         place = {
             "thread_id": thread_id,
             "checkpoint_ns": checkpoint_ns,
             "checkpoint_id": checkpoint_id,
         }
+        if undo_of is not None:
+            of_run = place | {"run_id": undo_of}
+            keys = [of_run | {"task_id": row.task_id, "idx": row.idx} for row in rows]
+            self._sql.execute_many("checkpoints.remember_write", keys)
         name = "checkpoints.put_write" if replace else "checkpoints.add_write"
         self._sql.execute_many(name, [place | _write_values(row) for row in rows])
 
@@ -152,6 +157,13 @@ class StoredCheckpoints:
             self._sql.execute("checkpoints.delete_run", run_id=run_id)
         for thread_id, checkpoint_ns in touched:
             self._delete_unneeded_blobs(thread_id, checkpoint_ns)
+
+    def undo_writes(self, run_id: str) -> None:
+        for name in ("take_back_writes", "put_writes_back", "forget_replaced"):
+            self._sql.execute(f"checkpoints.{name}", run_id=run_id)
+
+    def purge_replaced(self, limit: int) -> int:
+        return self._sql.execute("checkpoints.purge_replaced", limit=limit)
 
     def copy_thread(self, thread_id: str, target_thread_id: str) -> None:
         for name in ("checkpoints.copy", "checkpoints.copy_blobs", "checkpoints.copy_writes"):

@@ -32,6 +32,9 @@ class StoredDeliveries:
             "deliveries.put_off", run_id=run_id, next_try_ms=next_try_ms, last_error=last_error
         )
 
+    def rewind(self, now_ms: int, latest_ms: int) -> int:
+        return self._sql.execute("deliveries.rewind", now_ms=now_ms, latest_ms=latest_ms)
+
     def dead(self, limit: int) -> list[DeliveryRow]:
         return [DeliveryRow(*row) for row in self._sql.rows("deliveries.dead", limit=limit)]
 
@@ -40,6 +43,9 @@ class StoredDeliveries:
 
     def done(self, run_id: str) -> None:
         self._sql.execute("deliveries.done", run_id=run_id)
+
+    def purge(self, before_ms: int, limit: int) -> int:
+        return self._sql.execute("deliveries.purge", before_ms=before_ms, limit=limit)
 
     def counts(self, now_ms: int) -> tuple[int, int]:
         due = self._sql.value("deliveries.count_due", now_ms=now_ms)

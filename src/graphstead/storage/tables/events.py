@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from graphstead.storage.rows import EndRow, EventRow
+from graphstead.storage.rows import EndedRun, EndRow, EventRow
 from graphstead.storage.statements import (
     Row,
     Statements,
     from_json_or_null,
+    to_json,
     to_json_or_null,
 )
 
@@ -44,24 +46,23 @@ class StoredEvents:
         return int(self._sql.value("events.last_seq", run_id=run_id))
 
     def end(self, row: EndRow) -> None:
-        self._sql.execute(
-            "events.end",
-            run_id=row.run_id,
-            thread_id=row.thread_id,
-            status=row.status,
-            ended_ms=row.ended_ms,
-            output=row.output,
-            thread_status=row.thread_status,
-            metadata=to_json_or_null(row.metadata),
-        )
+        self._sql.execute("events.end", **end_values(row))
 
     def ended(self, run_id: str) -> EndRow | None:
         row = self._sql.row("events.ended", run_id=run_id)
         return _end(row) if row else None
 
-    def ends_of(self, thread_id: str, from_ms: int, limit: int) -> list[EndRow]:
+    def last_ms(self, run_id: str) -> int:
+        row = self._sql.row("events.last_ms", run_id=run_id)
+        return int(row[0]) if row else 0
+
+    def last_ends(self, thread_ids: Sequence[str]) -> dict[str, int]:
+        rows = self._sql.rows("events.last_ends", thread_ids=to_json(list(thread_ids)))
+        return {thread_id: ended_ms for thread_id, ended_ms in rows if ended_ms is not None}
+
+    def ends_of(self, thread_id: str, from_ms: int, limit: int) -> list[EndedRun]:
         rows = self._sql.rows("events.ends_of", thread_id=thread_id, from_ms=from_ms, limit=limit)
-        return [_end(row) for row in rows]
+        return [EndedRun(*row) for row in rows]
 
     def purge(self, ended_before_ms: int, limit: int) -> int:
         rows = self._sql.rows("events.purgeable", ended_before_ms=ended_before_ms, limit=limit)
@@ -79,3 +80,16 @@ def _end(row: Row) -> EndRow:
     run_id, thread_id, status, ended_ms, output, thread_status, metadata = row
     told = from_json_or_null(metadata)
     return EndRow(run_id, thread_id, status, ended_ms, output, thread_status, told)
+
+
+def end_values(row: EndRow) -> dict[str, Any]:
+    """Return the columns of an end."""
+    return {
+        "run_id": row.run_id,
+        "thread_id": row.thread_id,
+        "status": row.status,
+        "ended_ms": row.ended_ms,
+        "output": row.output,
+        "thread_status": row.thread_status,
+        "metadata": to_json_or_null(row.metadata),
+    }

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-from graphstead.storage.rows import CancelAction, Json, RunRow, RunStatus
+from graphstead.storage.base import Runs
+from graphstead.storage.rows import CancelAction, Json, Owned, RunRow, RunStatus
 from graphstead.storage.statements import Row, Statements, from_json, to_json
 
 _ACTIVE = frozenset({"pending", "running"})
@@ -27,7 +29,18 @@ class StoredRuns:
         return self._one("runs.lock", run_id=run_id)
 
     def insert(self, row: RunRow) -> None:
-        self._sql.execute("runs.insert", **_values(row))
+        self._sql.execute("runs.insert", **run_values(row))
+
+    def enter(self, row: RunRow, now_ms: int) -> bool:
+        blocked = self.must_wait(row.thread_id, now_ms)
+        self.insert(replace(row, blocked=blocked))
+        self._sql.execute(
+            "threads.set_status",
+            thread_id=row.thread_id,
+            status="busy",
+            updated_at=row.updated_at,
+        )
+        return blocked
 
     def active(self, thread_id: str) -> builtins.list[RunRow]:
         return self._all("runs.active", thread_id=thread_id)
@@ -43,6 +56,9 @@ class StoredRuns:
 
     def claimable(self, now_ms: int, limit: int) -> builtins.list[RunRow]:
         return self._all("runs.claimable", now_ms=now_ms, limit=limit)
+
+    def take(self, worker: str, now_ms: int, limit: int, updated_at: str) -> builtins.list[RunRow]:
+        return take_free(self, self.claimable(now_ms, limit), worker, updated_at)
 
     def next_start_ms(self) -> int | None:
         start_ms: int | None = self._sql.value("runs.next_start_ms")
@@ -61,6 +77,10 @@ class StoredRuns:
     def owned(self, run_id: str, gen: int) -> bool:
         return bool(self._sql.value("runs.owned", run_id=run_id, gen=gen))
 
+    def hold_owned(self, thread_id: str, run_id: str, gen: int) -> Owned | None:
+        row = self._sql.row("runs.hold_owned", thread_id=thread_id, run_id=run_id, gen=gen)
+        return Owned(*row) if row else None
+
     def set_kwargs(self, run_id: str, kwargs: Json, metadata: Json) -> None:
         self._sql.execute(
             "runs.set_kwargs", run_id=run_id, kwargs=to_json(kwargs), metadata=to_json(metadata)
@@ -74,6 +94,12 @@ class StoredRuns:
             "runs.requeue", run_id=run_id, gen=gen, start_ms=start_ms, updated_at=updated_at
         )
 
+    def later(self, due_ms: int, after: str, limit: int) -> builtins.list[RunRow]:
+        return self._all("runs.later", due_ms=due_ms, after=after, limit=limit)
+
+    def set_start(self, run_id: str, start_ms: int) -> None:
+        self._sql.execute("runs.set_start", run_id=run_id, start_ms=start_ms)
+
     def set_cancel(self, run_id: str, action: CancelAction, updated_at: str) -> None:
         self._sql.execute("runs.set_cancel", run_id=run_id, action=action, updated_at=updated_at)
 
@@ -84,11 +110,14 @@ class StoredRuns:
     def set_blocked(self, run_id: str, blocked: bool) -> None:
         self._sql.execute("runs.set_blocked", run_id=run_id, blocked=blocked)
 
+    def release_next(self, thread_id: str) -> bool:
+        return self._sql.execute("runs.release_next", thread_id=thread_id) > 0
+
     def next_blocked(self, thread_id: str) -> RunRow | None:
         return self._one("runs.next_blocked", thread_id=thread_id)
 
-    def orphans(self, now_ms: int, limit: int) -> builtins.list[RunRow]:
-        return self._all("runs.orphans", now_ms=now_ms, limit=limit)
+    def orphans(self, limit: int) -> builtins.list[RunRow]:
+        return self._all("runs.orphans", limit=limit)
 
     def of_worker(self, worker: str) -> builtins.list[RunRow]:
         return self._all("runs.of_worker", worker=worker)
@@ -131,13 +160,30 @@ class StoredRuns:
 
     def _one(self, name: str, /, **values: Any) -> RunRow | None:
         row = self._sql.row(name, **values)
-        return _run(row) if row else None
+        return run_of(row) if row else None
 
     def _all(self, name: str, /, **values: Any) -> builtins.list[RunRow]:
-        return [_run(row) for row in self._sql.rows(name, **values)]
+        return [run_of(row) for row in self._sql.rows(name, **values)]
 
 
-def _run(row: Row) -> RunRow:
+def take_free(
+    runs: Runs, due: Sequence[RunRow], worker: str, updated_at: str
+) -> builtins.list[RunRow]:
+    """Start those of these runs that have no running sibling, one by one."""
+    return [
+        run if runs.running(run.thread_id) else _start(runs, run, worker, updated_at) for run in due
+    ]
+
+
+def _start(runs: Runs, run: RunRow, worker: str, updated_at: str) -> RunRow:
+    gen, attempt = run.gen + 1, run.attempt + 1
+    runs.start(run.run_id, worker=worker, gen=gen, attempt=attempt, updated_at=updated_at)
+    return replace(
+        run, status="running", worker=worker, gen=gen, attempt=attempt, updated_at=updated_at
+    )
+
+
+def run_of(row: Row) -> RunRow:
     run_id, thread_id, assistant_id, status, metadata, kwargs = row[:6]
     multitask_strategy, created_at, updated_at, start_ms, blocked, temporary, *rest = row[6:]
     return RunRow(
@@ -157,7 +203,7 @@ def _run(row: Row) -> RunRow:
     )
 
 
-def _values(row: RunRow) -> dict[str, Any]:
+def run_values(row: RunRow) -> dict[str, Any]:
     return {
         "run_id": row.run_id,
         "thread_id": row.thread_id,

@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from graphstead.storage.conditions import same
-from graphstead.storage.rows import Json, Page, ThreadFilter, ThreadRow, ThreadStatus
+from graphstead.storage.rows import (
+    EndRow,
+    Json,
+    Page,
+    ShownRow,
+    ThreadFilter,
+    ThreadRow,
+    ThreadStatus,
+)
 from graphstead.storage.rules import Equals, as_json
 from graphstead.storage.statements import (
     Row,
@@ -15,6 +23,7 @@ from graphstead.storage.statements import (
     to_json,
     to_json_or_null,
 )
+from graphstead.storage.tables.events import end_values
 
 
 class StoredThreads:
@@ -90,6 +99,19 @@ class StoredThreads:
         if known:
             self._put_values(thread_id, values)
 
+    def show(self, shown: ShownRow) -> bool:
+        known = self._sql.execute("threads.show", **shown_values(shown))
+        if known and not shown.keeps_values:
+            self._put_values(shown.thread_id, shown.values)
+        return self._sql.execute("runs.release_next", thread_id=shown.thread_id) > 0
+
+    def settle(self, end: EndRow, shown: ShownRow) -> bool:
+        self._sql.execute("events.end", **end_values(end))
+        self._sql.execute(
+            "runs.finish", run_id=end.run_id, status=end.status, updated_at=shown.updated_at
+        )
+        return self.show(shown)
+
     def search(self, match: ThreadFilter, page: Page) -> list[ThreadRow]:
         values = values_of(match)
         sql = self._searching("threads.search", values, page)
@@ -100,9 +122,13 @@ class StoredThreads:
         way = "desc" if page.descending else "asc"
         return self._sql.composed(name, conditions(values), f"threads.order_{page.sort_by}", way)
 
-    def count(self, match: ThreadFilter) -> int:
+    def count(self, match: ThreadFilter, at_most: int | None = None) -> int:
         values = values_of(match)
-        rows = self._sql.rows_of(self._sql.composed("threads.count", conditions(values)), values)
+        return self._counted(values, conditions(values), at_most)
+
+    def _counted(self, values: dict[str, Any], parts: tuple[str, ...], at_most: int | None) -> int:
+        name = "threads.count" if at_most is None else "threads.count_some"
+        rows = self._sql.rows_of(self._sql.composed(name, parts), {**values, "at_most": at_most})
         return int(rows[0][0])
 
     def expired(self, now_ms: int, limit: int) -> list[str]:
@@ -160,6 +186,19 @@ def _values(row: ThreadRow) -> dict[str, Any]:
         "interrupts": to_json(row.interrupts),
         "ttl": to_json_or_null(row.ttl),
         "expires_ms": row.expires_ms,
+    }
+
+
+def shown_values(shown: ShownRow) -> dict[str, Any]:
+    """Return what a thread is to show, by column."""
+    return {
+        "thread_id": shown.thread_id,
+        "shown_status": shown.status,
+        "values": to_json_or_null(shown.values),
+        "error": to_json_or_null(shown.error),
+        "interrupts": to_json(shown.interrupts),
+        "updated_at": shown.updated_at,
+        "keeps_values": shown.keeps_values,
     }
 
 

@@ -24,7 +24,7 @@ __all__ = ["StoredTx"]
 class StoredTx:
     """Implements `base.Tx`; one object serves every transaction of its connection in turn.
 
-    A dialect brings its threads and items; `known_since` is its schema version that knows of
+    A dialect brings its threads, runs and items; `known_since` is its schema version that knows of
     sealed rows.
     """
 
@@ -46,11 +46,17 @@ class StoredTx:
     )
 
     def __init__(
-        self, sql: Statements, threads: StoredThreads, store: StoredStoreItems, *, known_since: int
+        self,
+        sql: Statements,
+        threads: StoredThreads,
+        store: StoredStoreItems,
+        *,
+        runs: StoredRuns,
+        known_since: int,
     ) -> None:
         self.assistants = StoredAssistants(sql)
         self.threads = threads
-        self.runs = StoredRuns(sql)
+        self.runs = runs
         self.workers = StoredWorkers(sql)
         self.events = StoredEvents(sql)
         self.checkpoints = StoredCheckpoints(sql)
