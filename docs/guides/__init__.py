@@ -1,0 +1,1 @@
+"""Guides, written by hand; a package so that the server can show them."""
