@@ -29,6 +29,7 @@ COMMANDS = {
     "webhooks": "List webhook calls that were given up, or send them again.",
     "spec": "Print the contract, or name what changed between two.",
     "conform": "Check any Agent Server: contract, refusals, behaviour.",
+    "gateway": "Stand before any Agent Server: check what passes, who calls, how often.",
     "routes": "List every operation and whether it is supported.",
 }
 # `import` is no name for a module.
