@@ -1,4 +1,4 @@
-"""A server that is killed twice under load, and all that is left to look at afterwards."""
+"""Fleets that several modules strike, and a server that is killed twice under load."""
 
 from __future__ import annotations
 
@@ -14,12 +14,46 @@ import httpx
 import pytest
 from factories import FINAL
 from faults.aftermath import KILLS, LONG_STEPS, Aftermath
+from faults.blows import Clock
 from faults.crowd import Crowd
+from faults.fleet import Fleet
+from faults.ledger import Ledger
+from faults.places import place_of_kind
 from langgraph_sdk import get_client
 from servers import Server
 
 PROJECT = Path(__file__).parent / "project" / "langgraph.json"
+BRIEF = {"GRAPHSTEAD_LEASE_S": "3", "GRAPHSTEAD_SWEEP_S": "0.3"}
 LONG: dict[str, Any] = {"steps": LONG_STEPS, "sleep_s": 0.1}
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgres"])
+def fleet(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Fleet]:
+    """Processes with short leases; what a test killed is started again by whoever needs it."""
+    folder = tmp_path_factory.mktemp(f"fleet-{request.param}")
+    clock = Clock(folder / "step", Ledger())
+    with place_of_kind(request.param, folder) as place:
+        made = Fleet(folder, place, **BRIEF, **clock.env)
+        made.api()
+        yield made
+        made.close()
+
+
+@pytest.fixture
+def clock(fleet: Fleet) -> Iterator[Clock]:
+    """The clock that all processes of the fleet go by; right again after each test."""
+    yield Clock(fleet.folder / "step", Ledger())
+    Clock(fleet.folder / "step", Ledger())
+
+
+@pytest.fixture
+def gates(tmp_path: Path) -> Path:
+    """A folder that runs look into for what lets them pass."""
+    folder = tmp_path / "gates"
+    folder.mkdir()
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +110,7 @@ async def _read(client: Any, thread_id: str, stream: Any, parts: list[Any]) -> A
     return None
 
 
-def _wait_for_long_runs(left: Aftermath, processes: int, timeout_s: float = 20) -> None:
+def _wait_for_long_runs(left: Aftermath, processes: int, timeout_s: float = 60) -> None:
     """Wait until both long runs have been seen in that many server processes."""
     until = time.monotonic() + timeout_s
     for run_id in (left.joined["run_id"], left.followed[0].data["run_id"]):
@@ -85,7 +119,7 @@ def _wait_for_long_runs(left: Aftermath, processes: int, timeout_s: float = 20) 
             time.sleep(0.05)
 
 
-def _drain(left: Aftermath, timeout_s: float = 40) -> None:
+def _drain(left: Aftermath, timeout_s: float = 60) -> None:
     until = time.monotonic() + timeout_s
     final = ", ".join(f"'{status}'" for status in FINAL)
     open_runs = f"select count(*) from runs where status not in ({final})"

@@ -1,8 +1,10 @@
-"""A graph that writes down, for whoever looks from outside, when its steps begin and end."""
+"""Graphs that write down, for whoever looks from outside, when their steps begin and end."""
 
 import asyncio
+import operator
 import os
-from typing import Literal, TypedDict
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypedDict
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.config import get_stream_writer
@@ -46,3 +48,59 @@ walk = (
     .add_conditional_edges("step", more)
     .compile(name="walk")
 )
+
+
+class Trail(TypedDict, total=False):
+    """`trail` gains one entry per step: so the thread tells what happened on it, and in order."""
+
+    intent: str
+    steps: int
+    sleep_s: float
+    say_bytes: int
+    gates: str
+    count: int
+    trail: Annotated[list[str], operator.add]
+
+
+async def stride(state: Trail, config: RunnableConfig) -> Trail:
+    """Say so, wait for the gate of the step where there are gates, and leave a trace."""
+    number = state.get("count", 0) + 1
+    get_stream_writer()({"step": number, "padding": "x" * state.get("say_bytes", 0)})
+    if gates := state.get("gates"):
+        await passed(Path(gates), f"step-{number}")
+    await asyncio.sleep(state.get("sleep_s", 0))
+    return {"count": number, "trail": [f"{state['intent']}:{number}"]}
+
+
+async def passed(gates: Path, name: str) -> None:
+    """Note that one stands before a gate; wait until it is open: a file of its name, or `all`."""
+    mark(str(gates / "marks"), f"{name} reached")
+    while not any((gates / key).exists() for key in (name, "all")):  # noqa: ASYNC110
+        await asyncio.sleep(0.02)
+
+
+def further(state: Trail) -> Literal["stride", "__end__"]:
+    return "stride" if state["count"] < state["steps"] else "__end__"
+
+
+striding = (
+    StateGraph(Trail)
+    .add_node("stride", stride)
+    .add_edge(START, "stride")
+    .add_conditional_edges("stride", further)
+)
+trail = striding.compile(name="trail")
+
+
+async def guarded(config: RunnableConfig) -> Any:
+    """Make the same graph behind gates of its own: a run opens it for its steps, and at its end."""
+    gates = config["configurable"].get("gates")
+    if gates:
+        folder = Path(gates)
+        number = 1 + sum("open" in line for line in lines_of(folder / "marks"))
+        await passed(folder, f"open-{number}")
+    return striding.compile(name="guarded")
+
+
+def lines_of(path: Path) -> list[str]:
+    return path.read_text().splitlines() if path.exists() else []
