@@ -1,12 +1,12 @@
 """How fast runs are made, claimed and ended on each database, side by side in one run.
 
-    python benchmarks/databases.py [--runs 3000] [--seconds 5]
+    python -m benchmarks.databases [--runs 2000] [--seconds 4] [--rounds 3] [--only sqlite postgres]
 
-Takes the server of GRAPHSTEAD_TEST_POSTGRES (postgresql://postgres@127.0.0.1:5432/postgres), in a
-schema of its own. `create` is one transaction each, twenty at a time; `claim to finish` is one
-worker process that does nothing with its runs; `start delay` is from the commit of a run, made by
-one process at the pace asked for, to its claim in another. The third row is Postgres where
-procrastinate delivers due runs instead of bells.
+`create` is one transaction each, twenty at a time. `claim -> finish` is one worker process with ten
+slots whose runs do nothing but end with an event; its processor time is told beside it. `start
+delay` is from the making of a run, by one process at the pace asked for, to its claim in another.
+`procrastinate` is Postgres where its jobs deliver due runs; `redis` is Postgres whose events lie in
+Redis (GRAPHSTEAD_TEST_REDIS=redis://...).
 """
 
 from __future__ import annotations
@@ -14,192 +14,83 @@ from __future__ import annotations
 import argparse
 import asyncio
 import multiprocessing
-import os
 import statistics
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from urllib.parse import quote
-from uuid import uuid4
+from collections.abc import Callable, Sequence
 
-import psycopg
+from benchmarks.lives import create_many, seed, start_delays, work_off
+from benchmarks.places import KINDS, Place, places
+from benchmarks.rounds import machine
 
-from graphstead.contract.auth import ANONYMOUS
-from graphstead.engine import transitions
-from graphstead.engine.clock import SystemClock, system_assistant_id, wire_time
-from graphstead.engine.drafts import Draft
-from graphstead.engine.transitions import Outcome, ThreadOutcome
-from graphstead.storage.base import Storage, Tx
-from graphstead.storage.postgres import open_postgres
-from graphstead.storage.rows import AssistantRow, Bell, RunRow
-from graphstead.storage.sqlite import open_sqlite
-
-SERVER = os.environ.get("GRAPHSTEAD_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/postgres")
-CLOCK = SystemClock()
-GOOD = Outcome("success", b"{}", ThreadOutcome("idle", {}, None, {}))
-AT_ONCE = 20
-PER_CLAIM = 10
-INPUT = {"text": "x" * 1000}
+PACES = (20, 200, 500)
+Figures = dict[str, float]
 
 
-def opened(uri: str) -> Storage:
-    kind, _, address = uri.partition("+")
-    if address:
-        procrastinate = kind == "procrastinate"
-        return open_postgres(address, writers=7, readers=7, procrastinate=procrastinate)
-    return open_sqlite(Path(uri))
-
-
-@contextmanager
-def databases() -> Iterator[dict[str, str]]:
-    schemas = {kind: f"bench_{uuid4().hex[:8]}" for kind in ("postgres", "procrastinate")}
-    mark = "&" if "?" in SERVER else "?"
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        psycopg.connect(SERVER, autocommit=True) as server,
-    ):
-        for schema in schemas.values():
-            server.execute(f"create schema {schema}")
-        try:
-            yield {"sqlite": str(Path(folder) / "bench.sqlite3")} | {
-                kind: f"{kind}+{SERVER}{mark}options={quote(f'-csearch_path={schema}')}"
-                for kind, schema in schemas.items()
-            }
-        finally:
-            for schema in schemas.values():
-                server.execute(f"drop schema {schema} cascade")
-
-
-def seed(tx: Tx) -> None:
-    now, assistant_id = wire_time(), system_assistant_id("echo")
-    tx.assistants.insert(AssistantRow(assistant_id, "echo", "e", None, {}, {}, {}, 1, now, now))
-
-
-def draft() -> Draft:
-    return Draft(
-        run_id=CLOCK.new_id(),
-        thread_id=CLOCK.new_id(),
-        assistant_id=system_assistant_id("echo"),
-        body={"input": INPUT, "if_not_exists": "create"},
-        caller=ANONYMOUS,
-        request_id="r",
-        requested_ms=CLOCK.now_ms(),
-    )
-
-
-async def create(storage: Storage) -> RunRow:
-    one = draft()
-    return await storage.write(lambda tx: transitions.create(tx, one, CLOCK))
-
-
-async def create_many(storage: Storage, number: int) -> float:
-    """Return how many runs were made per second."""
-
-    async def some() -> None:
-        for _ in range(number // AT_ONCE):
-            await create(storage)
-
-    began = time.perf_counter()
-    await asyncio.gather(*(some() for _ in range(AT_ONCE)))
-    return number / (time.perf_counter() - began)
-
-
-async def finish(storage: Storage, run: RunRow) -> None:
-    await storage.write(lambda tx: transitions.finish(tx, run, GOOD, [], CLOCK))
-
-
-async def work_off(storage: Storage, number: int) -> float:
-    """Return how many runs were claimed and ended per second."""
-    began, done = time.perf_counter(), 0
-
-    while done < number:
-        runs = await storage.write(lambda tx: transitions.claim(tx, "w", PER_CLAIM, CLOCK))
-        await asyncio.gather(*(finish(storage, run) for run in runs))
-        done += len(runs)
-    return number / (time.perf_counter() - began)
-
-
-def throughput(uri: str, number: int) -> tuple[float, float]:
-    storage = opened(uri)
+def throughput(place: Place, number: int) -> Figures:
+    """Return runs made and runs claimed and ended per second, and the processor's ms for each."""
+    storage = place.open()
     storage.write_blocking(seed)
     made = asyncio.run(create_many(storage, number))
-    worked = asyncio.run(work_off(storage, number))
+    cpu_s, began_s = time.process_time(), time.perf_counter()
+    done = asyncio.run(work_off(storage))
+    took_s = time.perf_counter() - began_s
+    cpu_s = time.process_time() - cpu_s
     storage.close()
-    return made, worked
+    assert done >= number
+    return {"create": made, "drain": done / took_s, "cpu_ms": 1000 * cpu_s / done}
 
 
-def consumer(uri: str, number: int, told: multiprocessing.Queue[list[float]]) -> None:
-    """Claim and end runs as bells ring; tell how long after its creation each was claimed."""
-
-    async def consume(storage: Storage) -> list[float]:
-        delays: list[float] = []
-        ending: list[asyncio.Task[None]] = []
-        listener = storage.doorbells.listen(Bell("ready"))
-        while len(delays) < number:
-            runs = await storage.write(lambda tx: transitions.claim(tx, "w", PER_CLAIM, CLOCK))
-            delays += [1000 * (time.time() - run.kwargs["input"]["at_s"]) for run in runs]
-            for run in runs:
-                await storage.write(
-                    lambda tx, run=run: transitions.finish(tx, run, GOOD, [], CLOCK)
-                )
-            if not runs:
-                await listener.wait(1.0)
-        await asyncio.gather(*ending)
-        return delays
-
-    storage = opened(uri)
-    storage.hold("w")
-    told.put([])
-    told.put(asyncio.run(consume(storage)))
-    storage.close()
-
-
-async def paced(storage: Storage, per_s: int, number: int) -> None:
-    began, tasks = time.perf_counter(), []
-    for n in range(number):
-        await asyncio.sleep(max(0.0, began + n / per_s - time.perf_counter()))
-        INPUT["at_s"] = time.time()  # type: ignore[assignment]
-        tasks.append(asyncio.create_task(create(storage)))
-    await asyncio.gather(*tasks)
-
-
-def start_delays(uri: str, per_s: int, seconds: float) -> tuple[float, float]:
-    """Return the median and the 99th percentile in milliseconds."""
-    number = int(per_s * seconds)
-    told: multiprocessing.Queue[list[float]] = multiprocessing.Queue()
-    other = multiprocessing.Process(target=consumer, args=(uri, number, told))
-    other.start()
-    told.get(timeout=60)
-    storage = opened(uri)
-    asyncio.run(paced(storage, per_s, number))
-    delays = told.get(timeout=120)
-    other.join()
-    storage.close()
-    return statistics.median(delays), statistics.quantiles(delays, n=100)[98]
-
-
-def in_a_process(work: Callable[..., tuple[float, float]], *args: object) -> tuple[float, float]:
+def in_a_process(work: Callable[..., Figures], *args: object) -> Figures:
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(work, args)
 
 
+def measure(place: Place, runs: int, seconds: float) -> Figures:
+    found = in_a_process(throughput, place, runs)
+    for pace in PACES:
+        p50, p99 = start_delays(place, pace, seconds)
+        found |= {f"p50 at {pace}": p50, f"p99 at {pace}": p99}
+    return found
+
+
+def told(kind: str, rounds: Sequence[Figures], baseline: Sequence[Figures]) -> str:
+    """Return a row: medians, and the ratio of claim -> finish to the first kind's, per round."""
+
+    def middle(name: str) -> float:
+        return statistics.median(one[name] for one in rounds)
+
+    ratios = [one["drain"] / other["drain"] for one, other in zip(rounds, baseline, strict=True)]
+    cells = [
+        kind,
+        f"{middle('create'):,.0f}",
+        f"{middle('drain'):,.0f}",
+        f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})",
+        f"{middle('cpu_ms'):.2f} ms",
+        *(f"{middle(f'p50 at {pace}'):.1f}/{middle(f'p99 at {pace}'):.0f}" for pace in PACES),
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=3000)
-    parser.add_argument("--seconds", type=float, default=5.0)
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--runs", type=int, default=2000)
+    parser.add_argument("--seconds", type=float, default=4.0)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", nargs="+", choices=KINDS, default=KINDS)
     asked = parser.parse_args()
-    print("database       create/s  claim->finish/s  start delay ms at 20/s, 200/s: p50/p99")
-    with databases() as found:
-        for round_number in range(2):
-            for name, uri in found.items():
-                here = f"{uri}.{round_number}" if name == "sqlite" else uri
-                made, worked = in_a_process(throughput, here, asked.runs)
-                slow = start_delays(here, 20, asked.seconds)
-                fast = start_delays(here, 200, asked.seconds)
-                delays = "  ".join(f"{p50:6.1f}/{p99:.1f}" for p50, p99 in (slow, fast))
-                print(f"{name:14} {made:8.0f}  {worked:15.0f}  {delays}", flush=True)
+    print(machine(), flush=True)
+    found: dict[str, list[Figures]] = {kind: [] for kind in asked.only}
+    with places(asked.only) as made:
+        for _ in range(asked.rounds):
+            for place in made:
+                found[place.kind].append(measure(place, asked.runs, asked.seconds))
+                print(place.kind, {k: round(v, 2) for k, v in found[place.kind][-1].items()})
+    paces = " | ".join(f"at {pace}/s" for pace in PACES)
+    print(f"| database | create/s | claim -> finish/s | / {asked.only[0]} | processor | {paces} |")
+    print(f"|{'---|' * (5 + len(PACES))}")
+    for kind, rounds in found.items():
+        print(told(kind, rounds, found[asked.only[0]]))
+    print(machine())
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from benchmarks.filling import Size, fill, thread_id_of
 from benchmarks.rounds import Comparison, Target, exit_code, machine, table
 from graphstead.contract.auth import ANONYMOUS
 from graphstead.engine import Engine, transitions
-from graphstead.engine.callers import Asked
+from graphstead.engine.callers import Caller
 from graphstead.engine.checkpoints import Saver
 from graphstead.engine.clock import SystemClock
 from graphstead.graphs import GraphSet, load_graphs, load_project
@@ -36,12 +36,25 @@ from graphstead.storage.sqlite import open_sqlite
 
 PROJECT = Path(__file__).parent / "project"
 TARGET = Target(3.0, "less")
-ASKED = Asked(ANONYMOUS, "scale")
 CLOCK = SystemClock()
 TEMPLATE, LONG = "template", "00000000-0000-7000-8000-000000000001"
 GRAPH, RARE, COMMON = {"graph_id": "echo"}, {"customer": "customer-0"}, {"plan": "free"}
 COSTLY, COSTLIEST = {"region": "region-0"}, {"search by the costliest value"}
 EMPTY = Size(50, 10)
+
+
+@dataclass(frozen=True, slots=True)
+class Calling:
+    """A request of nobody in particular, as the engine sees one."""
+
+    caller: Caller = ANONYMOUS
+    request_id: str = "scale"
+    idempotency_key: str | None = None
+    headers: Sequence[tuple[bytes, bytes]] = ()
+    base_url: str = ""
+
+
+ASKED = Calling()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +92,7 @@ async def claim(file: Filled, turn: int) -> object:
 
 def search(**body: Any) -> Call:
     async def found(file: Filled, turn: int) -> object:
-        page = await file.engine.threads.search({"limit": 10, **body})
+        page = await file.engine.threads.search({"limit": 10, **body}, ASKED)
         assert len(page.rows) == 10 or file.size is EMPTY
         return page
 
@@ -87,15 +100,15 @@ def search(**body: Any) -> Call:
 
 
 def count(**body: Any) -> Call:
-    return lambda file, turn: file.engine.threads.count(body)
+    return lambda file, turn: file.engine.threads.count(body, ASKED)
 
 
 async def runs_of_thread(file: Filled, turn: int) -> object:
-    return await file.engine.runs.list(thread_id_of(3), None, 10, 0)
+    return await file.engine.runs.list(thread_id_of(3), ASKED, None, 10, 0)
 
 
 async def history(file: Filled, turn: int) -> object:
-    return await file.engine.threads.states.history(LONG, {"limit": 10})
+    return await file.engine.threads.states.history(LONG, {"limit": 10}, ASKED)
 
 
 CALLS: dict[str, Call] = {
@@ -154,18 +167,26 @@ async def timed(file: Filled, call: Call, turns: range) -> float:
     return statistics.median(taken_ms)
 
 
+async def in_turn(
+    files: Sequence[Filled], measured: Mapping[str, Call], rounds: int, calls: int
+) -> dict[str, list[list[float]]]:
+    """Time every call on all files in turn; return, by its name, a value per file and round."""
+    found: dict[str, list[list[float]]] = {name: [[] for _ in files] for name in measured}
+    for number in range(rounds):
+        for name, call in measured.items():
+            for place, file in enumerate(files):
+                turns = range(number * calls, (number + 1) * calls)
+                found[name][place].append(await timed(file, call, turns))
+    return found
+
+
 async def measure(files: Sequence[Filled], rounds: int, calls: int) -> list[Comparison]:
-    """Time every call on all files in turn, a value per file and round."""
+    """Compare every call on a full file with the same on an empty one."""
     for file in files:
         await file.engine.start()
         body = {"metadata": {"graph_id": "steps"}, "thread_id": LONG, "if_exists": "do_nothing"}
         await file.engine.threads.create(body, ASKED)
-    found: dict[str, list[list[float]]] = {name: [[] for _ in files] for name in CALLS}
-    for number in range(rounds):
-        for name, call in CALLS.items():
-            for place, file in enumerate(files):
-                turns = range(number * calls, (number + 1) * calls)
-                found[name][place].append(await timed(file, call, turns))
+    found = await in_turn(files, CALLS, rounds, calls)
     return [
         Comparison(name, "ms", full, empty, None if name in COSTLIEST else TARGET)
         for name, (full, empty) in found.items()

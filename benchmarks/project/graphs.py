@@ -34,6 +34,15 @@ async def emit(state: State) -> State:
     return {}
 
 
+async def tick(state: State) -> State:
+    """Write `number` custom chunks that tell when they were written, `seconds` apart."""
+    write = get_stream_writer()
+    for index in range(state["number"]):
+        write({"at": time.time(), "index": index, "text": "x" * 120})
+        await asyncio.sleep(state["seconds"])
+    return {}
+
+
 async def step(state: State) -> State:
     """Add 200 bytes to the state; the first step tells when it began."""
     if not state["number"]:
@@ -79,6 +88,7 @@ async def answer(state: MessagesState) -> MessagesState:
 
 echo = StateGraph(State).add_node("say", say).add_edge(START, "say").compile(name="echo")
 chunks = StateGraph(State).add_node("emit", emit).add_edge(START, "emit").compile(name="chunks")
+ticks = StateGraph(State).add_node("tick", tick).add_edge(START, "tick").compile(name="ticks")
 burn = StateGraph(State).add_node("spin", spin).add_edge(START, "spin").compile(name="burn")
 tokens = (
     StateGraph(MessagesState)
