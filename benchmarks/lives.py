@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from benchmarks.places import Place
 from graphstead.contract.auth import ANONYMOUS
-from graphstead.engine import transitions
+from graphstead.engine import run_creation, transitions
 from graphstead.engine.clock import SystemClock, system_assistant_id, wire_time
 from graphstead.engine.drafts import Draft
 from graphstead.engine.transitions import Outcome, ThreadOutcome
@@ -44,7 +44,7 @@ async def create(storage: Storage) -> RunRow:
         request_id="r",
         requested_ms=CLOCK.now_ms(),
     )
-    return await storage.write(lambda tx: transitions.create(tx, draft, CLOCK))
+    return await storage.write(lambda tx: run_creation.create(tx, draft, CLOCK))
 
 
 async def create_many(storage: Storage, number: int) -> float:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from graphstead.contract.auth import ANONYMOUS
-from graphstead.engine import thread_life, transitions
+from graphstead.engine import run_creation, thread_life, transitions
 from graphstead.engine.clock import SystemClock, system_assistant_id, wire_time
 from graphstead.engine.drafts import Draft
 from graphstead.engine.replays import Once
@@ -54,7 +54,7 @@ class Party:
             requested_ms=CLOCK.now_ms(),
         )
         try:
-            self.storage.write_blocking(lambda tx: transitions.create(tx, draft, CLOCK))
+            self.storage.write_blocking(lambda tx: run_creation.create(tx, draft, CLOCK))
         except ThreadBusy:
             return
         self.made.append(draft.run_id)

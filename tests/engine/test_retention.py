@@ -14,7 +14,7 @@ from langgraph.types import Command, interrupt
 from typing_extensions import TypedDict
 
 from graphstead.contract.auth import ANONYMOUS
-from graphstead.engine import thread_life, transitions
+from graphstead.engine import run_creation, thread_life
 from graphstead.engine.checkpoints import Saver
 from graphstead.engine.clock import wire_time_of_ms
 from graphstead.engine.drafts import Draft
@@ -187,7 +187,7 @@ def create_run(storage: Storage, thread_id: str | None, body: dict[str, Any]) ->
         thread_ttl=TTL,
     )
     storage.write_blocking(lambda tx: tx.assistants.insert(row))
-    return storage.write_blocking(lambda tx: transitions.create(tx, draft, clock))
+    return storage.write_blocking(lambda tx: run_creation.create(tx, draft, clock))
 
 
 @pytest.mark.parametrize(

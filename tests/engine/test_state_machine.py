@@ -24,7 +24,7 @@ from hypothesis.stateful import (
 )
 
 from graphstead.contract.auth import ANONYMOUS
-from graphstead.engine import transitions
+from graphstead.engine import run_creation, transitions
 from graphstead.engine.clock import SystemClock, system_assistant_id, wire_time
 from graphstead.engine.drafts import Draft
 from graphstead.engine.transitions import Outcome, StaleRun, ThreadOutcome
@@ -95,7 +95,7 @@ class RunLife(RuleBasedStateMachine):
     def create(self, thread_id: str | None, strategy: str) -> None:
         asked = draft(thread_id, strategy)
         try:
-            run = self.do(lambda tx: transitions.create(tx, asked, CLOCK))
+            run = self.do(lambda tx: run_creation.create(tx, asked, CLOCK))
         except ThreadBusy:
             assert strategy == "reject"
             return

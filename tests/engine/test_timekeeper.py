@@ -12,11 +12,11 @@ from engine.resting import NOON_MS, StoppedClock, make_thread
 from structlog.testing import capture_logs
 
 from graphstead.contract.auth import Caller
-from graphstead.engine import cron_rows, thread_life, timekeeper, transitions
+from graphstead.engine import cron_rows, run_creation, thread_life, timekeeper
 from graphstead.engine.clock import system_assistant_id, wire_time
 from graphstead.engine.cron_rows import changed, new_row
+from graphstead.engine.lookups import thread_of
 from graphstead.engine.timekeeper import Timekeeper
-from graphstead.engine.transitions import thread_of
 from graphstead.problems import ThreadBusy
 from graphstead.storage.base import Storage
 from graphstead.storage.rows import AssistantRow, CronRow, RunRow
@@ -232,6 +232,6 @@ def test_later_runs_by_hand_do_not_pass_for_runs_of_the_cron(
     (run,) = runs(storage)
     draft = cron_rows.draft_of(row, clock, None)
     mine = replace(draft, thread_id=run.thread_id, cron_id=None)
-    made = storage.write_blocking(lambda tx: transitions.create(tx, mine, clock))
+    made = storage.write_blocking(lambda tx: run_creation.create(tx, mine, clock))
     assert "cron_id" not in made.metadata
     assert "cron_id" not in made.kwargs["config"]["configurable"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from graphstead.engine import transitions
+from graphstead.engine import lookups, transitions
 from graphstead.engine.access import OPEN, Access, Grant
 from graphstead.engine.callers import Asked
 from graphstead.engine.clock import Clock
@@ -41,8 +41,8 @@ class RunStops:
         clock, grant = self._clock, await self._may_stop(asked, action, thread_id, [run_id])
 
         def stop(tx: Tx) -> None:
-            run = transitions.get_run(tx, thread_id, run_id)
-            if not transitions.may_touch(tx, run, grant):
+            run = lookups.get_run(tx, thread_id, run_id)
+            if not lookups.may_touch(tx, run, grant):
                 raise RunNotFound(run_id)
             if run.status in FINAL:
                 raise NotFound(f"Run '{run_id}' has already ended with status {run.status}")
@@ -109,7 +109,7 @@ class RunStops:
 
         def stop(tx: Tx) -> int:
             found = [run for run_id in run_ids if (run := _live(tx, run_id, thread_id))]
-            live = [run for run in found if transitions.may_touch(tx, run, grant)]
+            live = [run for run in found if lookups.may_touch(tx, run, grant)]
             # In one order, so that two such requests never wait for each other.
             for run in sorted(live, key=lambda run: run.thread_id):
                 transitions.ask_to_stop(tx, run, action, clock)
@@ -133,8 +133,8 @@ class RunStops:
 
         def remove(tx: Tx) -> None:
             tx.threads.lock(thread_id)
-            transitions.thread_of(tx, thread_id, grant)
-            run = transitions.get_run(tx, thread_id, run_id)
+            lookups.thread_of(tx, thread_id, grant)
+            run = lookups.get_run(tx, thread_id, run_id)
             transitions.remove(tx, run, clock)
 
         await self._storage.write(remove)
@@ -142,7 +142,7 @@ class RunStops:
 
 def _live(tx: Tx, run_id: str, thread_id: str | None) -> RunRow | None:
     try:
-        run = transitions.get_run(tx, thread_id, run_id)
+        run = lookups.get_run(tx, thread_id, run_id)
     except RunNotFound:
         return None
     return None if run.status in FINAL else run

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import orjson
 
-from graphstead.engine import transitions
+from graphstead.engine import lookups
 from graphstead.engine.access import Access, Grant
 from graphstead.engine.callers import Asked
 from graphstead.engine.clock import Clock
@@ -72,7 +72,7 @@ class RunStreams:
                 raise RunNotFound(run_id)
             if isinstance(row, EndRow) and row.output == REMOVED:
                 raise RunNotFound(run_id)
-            if not all(transitions.may_touch(tx, row, grant) for grant in grants):
+            if not all(lookups.may_touch(tx, row, grant) for grant in grants):
                 raise RunNotFound(run_id)
             return row
 

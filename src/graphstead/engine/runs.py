@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from graphstead import tracing
-from graphstead.engine import drafts, outbox, run_grants, transitions
+from graphstead.engine import drafts, lookups, outbox, run_creation, run_grants
 from graphstead.engine.access import Access
 from graphstead.engine.assistants import Assistants
 from graphstead.engine.callers import Asked
@@ -90,7 +90,7 @@ class Runs:
         draft, clock = await self._draft(body, thread_id, asked, thread_ttl), self._clock
 
         def work(tx: Tx) -> list[RunRow]:
-            run = transitions.create(tx, draft, clock)
+            run = run_creation.create(tx, draft, clock)
             if also is not None:
                 also(tx, run)
             return [run]
@@ -108,7 +108,7 @@ class Runs:
             runs = []
             for index, draft in enumerate(made):
                 with _at(index):
-                    runs.append(transitions.create(tx, draft, clock))
+                    runs.append(run_creation.create(tx, draft, clock))
             return runs
 
         return await self._make(bodies, asked, "", create_all)
@@ -164,8 +164,8 @@ class Runs:
         )
 
         def read(tx: Tx) -> Json:
-            transitions.thread_of(tx, thread_id, grant)
-            run = transitions.get_run(tx, thread_id, run_id)
+            lookups.thread_of(tx, thread_id, grant)
+            run = lookups.get_run(tx, thread_id, run_id)
             return {**run_body(run), **explain(tx, run, now_ms)}
 
         return await self._storage.read(read)
@@ -180,7 +180,7 @@ class Runs:
         searching = await ask(caller, "threads", "search", thread_id=thread_id, metadata={})
 
         def listed(tx: Tx) -> list[RunRow]:
-            thread = transitions.thread_of(tx, thread_id, grant)
+            thread = lookups.thread_of(tx, thread_id, grant)
             if not searching.admits(thread.metadata):
                 return []
             return tx.runs.list(thread_id, status, limit=limit, offset=offset)

@@ -37,6 +37,20 @@ def new_row(body: Mapping[str, Any], clock: Clock, default: Json | None = None) 
     )
 
 
+def made_by_run(thread_id: str, metadata: Json) -> ThreadRow:
+    """Return the row of a thread that a run brings with it."""
+    now = wire_time()
+    return ThreadRow(
+        thread_id=thread_id,
+        status="busy",
+        metadata=metadata,
+        config={},
+        created_at=now,
+        updated_at=now,
+        state_updated_at=now,
+    )
+
+
 def insert(tx: Tx, row: ThreadRow, *, keep: bool, grant: Grant = OPEN) -> ThreadRow:
     """Store a new thread; with `keep` one that is there already is returned as it is.
 

@@ -10,6 +10,7 @@ from graphstead.engine import thread_life, thread_rows
 from graphstead.engine.access import OPEN, Access, Action, Grant
 from graphstead.engine.callers import Asked
 from graphstead.engine.clock import Clock
+from graphstead.engine.lookups import thread_of
 from graphstead.engine.merging import open_metadata
 from graphstead.engine.pages import Found, found
 from graphstead.engine.replays import Once
@@ -24,7 +25,6 @@ from graphstead.engine.thread_search import (
 )
 from graphstead.engine.thread_states import ThreadStates
 from graphstead.engine.thread_writes import ThreadWrites
-from graphstead.engine.transitions import thread_of
 from graphstead.graphs.host import GraphHost
 from graphstead.problems import ThreadNotFound
 from graphstead.storage.base import Storage, Tx

@@ -11,7 +11,7 @@ import threading
 
 import structlog
 
-from graphstead.engine import cron_rows, transitions
+from graphstead.engine import cron_rows, run_creation
 from graphstead.engine.clock import Clock
 from graphstead.engine.drafts import Grants
 from graphstead.engine.outages import Outage
@@ -36,7 +36,7 @@ def fire(
 ) -> RunRow | None:
     """Make the cron's run and move it to its next date; None where it is not due, or is over.
 
-    Raises what `transitions.create` does; nothing has happened then.
+    Raises what `run_creation.create` does; nothing has happened then.
     """
     row = _due(tx, cron_id, clock)
     if row is None:
@@ -47,7 +47,7 @@ def fire(
     _move_on(tx, row, clock)
     if row.end_ms is not None and clock.now_ms() > row.end_ms:
         return None
-    return transitions.create(tx, cron_rows.draft_of(row, clock, thread_ttl, grants), clock)
+    return run_creation.create(tx, cron_rows.draft_of(row, clock, thread_ttl, grants), clock)
 
 
 def skip(tx: Tx, cron_id: str, clock: Clock) -> None:
