@@ -1,17 +1,20 @@
 // The chat page in a real browser, against the server in GRAPHSTEAD_URL, from another origin.
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { build } from "esbuild";
 import { chromium } from "playwright-core";
 
 const server = process.env.GRAPHSTEAD_URL;
 const shots = process.env.SCREENSHOTS;
-const TIMEOUT = { timeout: 15_000 };
-let browser, site, home;
+const TIMEOUT = { timeout: 60_000 };
+let browser, site, home, gates;
 
 before(async () => {
+  gates = await mkdtemp(join(tmpdir(), "gates-"));
   const bundle = await build({
     entryPoints: ["page.jsx"], bundle: true, write: false, jsx: "automatic", format: "iife",
     define: { "process.env.NODE_ENV": '"production"' }, logLevel: "error",
@@ -31,6 +34,7 @@ before(async () => {
 after(async () => {
   await browser?.close();
   site?.close();
+  await rm(gates, { recursive: true });
 });
 
 async function open(assistant, transport) {
@@ -59,17 +63,25 @@ async function shoot(page, name) {
   if (shots) await page.screenshot({ path: `${shots}/${name}.png` });
 }
 
+const goneIs = (page, selector) => page.waitForFunction(
+  (gone) => document.querySelector(gone) === null, selector, TIMEOUT,
+);
+const begun = (page) => page.waitForFunction(() => document.querySelector("li.ai")?.textContent.includes("word3"));
+
 const WORDS = Array.from({ length: 40 }, (_, number) => `word${number} `).join("");
 
 for (const transport of ["sse", "websocket"]) {
   test(`${transport}: tokens stream in, and a reloaded page joins the run again`, async () => {
     const { page, faults } = await open("slow_talk", transport);
-    await say(page, "talk to me");
-    await page.waitForFunction(() => document.querySelector("li.ai")?.textContent.includes("word3"));
+    const gate = join(gates, transport);
+    await say(page, `talk to me until ${gate}`);
+    await begun(page);
     const part = await answer(page).textContent();
     assert.ok(part.length < WORDS.length, "it came all at once");
     await shoot(page, `${transport}-streaming`);
     await page.reload();
+    await begun(page);
+    await writeFile(gate, "");
     await textIs(page, WORDS);
     await state(page, "resting");
     assert.equal(await page.locator("li.human").count(), 1);
@@ -90,7 +102,7 @@ for (const transport of ["sse", "websocket"]) {
     await page.click(".question button");
     await textIs(page, "It was answered: yes");
     await state(page, "resting");
-    assert.equal(await page.locator(".question").count(), 0);
+    await goneIs(page, ".question");
     await say(page, "another one");
     await page.waitForSelector(".question");
     assert.equal(await page.locator(".question").count(), 1);

@@ -38,7 +38,7 @@ def chromium() -> str:
     return found
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(400)
 def test_a_react_page_streams_asks_and_joins_again(chromium: str, stage: Server) -> None:
     done = subprocess.run(
         ["node", "--test", "--test-reporter=spec", "browser.test.mjs"],
@@ -46,6 +46,6 @@ def test_a_react_page_streams_asks_and_joins_again(chromium: str, stage: Server)
         env={**os.environ, "GRAPHSTEAD_URL": stage.url, "CHROMIUM": chromium},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
     )
     assert done.returncode == 0, done.stdout + done.stderr

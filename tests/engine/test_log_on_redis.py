@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import hypothesis.strategies as st
+import pytest
 from databases import PostgresPlace
 from engine.test_state_machine import CLOCK, RunLifeOnPostgres, bounded
 from hypothesis.stateful import rule
 from own_redis import OwnRedis
+from servers import until_true
 
 from graphstead.engine import transitions
 from graphstead.engine.transitions import StaleRun
@@ -24,6 +26,9 @@ from graphstead.storage.base import Storage
 from graphstead.storage.postgres import open_postgres
 from graphstead.storage.redis import RedisStorage, open_redis
 from graphstead.storage.rows import GAP, EventRow, RunRow
+from graphstead.streaming.log import is_away
+
+pytestmark = pytest.mark.timeout(600)
 
 
 class RunLifeOnRedis(RunLifeOnPostgres):
@@ -98,11 +103,13 @@ class RunLifeOnRedis(RunLifeOnPostgres):
         self.redis.kill()
         self.redis.start()
 
+    def log(self, run_id: str) -> list[EventRow]:
+        return self.processes["w2"].read_blocking(lambda tx: tx.events.after(run_id, 0, 10_000))
+
     def check(self, run_id: str) -> None:
         """Compare the log with what its owners were told."""
-        rows: list[EventRow] = self.processes["w2"].read_blocking(
-            lambda tx: tx.events.after(run_id, 0, 10_000)
-        )
+        until_true(lambda: not any(map(is_away, self.log(run_id))))
+        rows = self.log(run_id)
         found, missing, seq = {}, [], 0
         for row in rows:
             if row.event == GAP:

@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import pytest
 from databases import PostgresPlace
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -34,6 +35,7 @@ from graphstead.storage.postgres import open_postgres
 from graphstead.storage.rows import AssistantRow, EventRow, RunRow
 from graphstead.storage.sqlite import open_sqlite
 
+pytestmark = pytest.mark.timeout(600)
 THREADS = ("01999f3c-0000-7000-8000-000000000001", "01999f3c-0000-7000-8000-000000000002")
 STRATEGIES = ("enqueue", "reject", "interrupt", "rollback")
 MAX_ATTEMPTS = 3

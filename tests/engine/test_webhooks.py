@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import pytest
 from engine.resting import NOON_MS, StoppedClock
 from receivers import Receiver, receiving
+from servers import until_true
 
 from graphstead.engine import webhooks
 from graphstead.engine.webhooks import ATTEMPTS, LEASE_MS, Call, Failed, Refused, Sender, pause_ms
@@ -118,11 +119,11 @@ def test_the_status_says_whether_to_call_again(
         make(receiver.url)
 
 
-def test_nobody_there_is_a_failure_that_may_pass(receiver: Receiver) -> None:
-    with receiving() as gone:
-        url = gone.url
-    with pytest.raises(Failed, match="no connection"):
-        make(url)
+def test_nobody_there_is_a_failure_that_may_pass() -> None:
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        with pytest.raises(Failed, match="no connection"):
+            make(f"http://127.0.0.1:{deaf.getsockname()[1]}")
 
 
 def test_pauses_grow() -> None:
@@ -154,12 +155,9 @@ def test_a_sender_takes_what_is_due_and_forgets_what_arrived(
     storage.write_blocking(lambda tx: tx.deliveries.add(delivery(receiver.url, attempts=0)))
     sender = Sender(storage, StoppedClock(NOON_MS), HERE, None)
     sender.start()
-    until_s = time.monotonic() + 60
-    while not receiver.calls and time.monotonic() < until_s:
-        time.sleep(0.05)
+    until_true(lambda: storage.read_blocking(lambda tx: tx.deliveries.next_ms()) is None)
     sender.stop()
     assert len(receiver.calls) == 1
-    assert storage.read_blocking(lambda tx: tx.deliveries.next_ms()) is None
     assert storage.read_blocking(lambda tx: tx.deliveries.dead(9)) == []
 
 
@@ -172,6 +170,6 @@ def test_a_receiver_that_hangs_does_not_hold_up_the_end(storage: Storage) -> Non
         connection, _ = silent.accept()
         begun_s = time.monotonic()
         sender.stop()
-        assert time.monotonic() - begun_s < 8, "a call may take 20 s"
+        assert time.monotonic() - begun_s < 15, "a call may take 20 s"
         connection.close()
     assert storage.read_blocking(lambda tx: tx.deliveries.next_ms()) is not None

@@ -37,6 +37,7 @@ def node() -> str:
     return node
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("file", sorted(path.name for path in JS.glob("*.test.mjs")))
 def test_the_javascript_sdk_works_with_this_server(node: str, server: Server, file: str) -> None:
     done = subprocess.run(
@@ -45,6 +46,6 @@ def test_the_javascript_sdk_works_with_this_server(node: str, server: Server, fi
         env={**os.environ, "GRAPHSTEAD_URL": server.url},
         capture_output=True,
         text=True,
-        timeout=90,
+        timeout=200,
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -32,7 +32,7 @@ SUITES = {
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize(
     ("database", "suite"), [(one, suite) for one, suites in SUITES.items() for suite in suites]
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -108,12 +109,18 @@ async def test_join_of_a_finished_run_shows_the_thread_as_it_is_now(
     assert values == {"message": "two", "reply": "two"}
 
 
-async def test_join_works_while_a_stateless_run_is_alive(client: LangGraphClient) -> None:
-    run = await client.runs.create(None, "slow", input={"steps": 2, "sleep_s": 0.2})
-    alive: Any = await client.runs.get(run["thread_id"], run["run_id"])
+async def test_join_works_while_a_stateless_run_is_alive(
+    lab_client: LangGraphClient, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    given = {"name": "a", "gate": str(gate)}
+    run = await lab_client.runs.create(None, "tally", input=given)
+    alive: Any = await lab_client.runs.get(run["thread_id"], run["run_id"])
     assert alive["kwargs"]["temporary"]
-    values: Any = await client.runs.join(run["thread_id"], run["run_id"])
-    assert values["count"] == 2
+    joined = asyncio.create_task(lab_client.runs.join(run["thread_id"], run["run_id"]))
+    gate.touch()
+    values: Any = await joined
+    assert values["names"] == ["a"]
 
 
 async def test_a_stateless_run_takes_its_thread_with_it(client: LangGraphClient) -> None:
@@ -135,9 +142,11 @@ async def test_a_stateless_run_keeps_its_thread_when_asked(client: LangGraphClie
 async def test_after_seconds_delays_the_start(client: LangGraphClient, thread_id: str) -> None:
     began = time.monotonic()
     run = await client.runs.create(thread_id, "echo", input={"message": "hi"}, after_seconds=1)
-    assert (await client.threads.get(thread_id))["status"] == "busy"
     assert await ended(client, run) == "success"
     assert time.monotonic() - began > 0.95
+    late = await client.runs.create(thread_id, "echo", input={}, after_seconds=3600)
+    assert (await client.threads.get(thread_id))["status"] == "busy"
+    await client.runs.cancel(thread_id, late["run_id"])
 
 
 async def test_many_waits_at_once_all_get_their_own_answer(client: LangGraphClient) -> None:

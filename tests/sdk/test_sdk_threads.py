@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import uuid
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from factories import ended
+from factories import ended, new_thread
 from langgraph_sdk.client import LangGraphClient
 from langgraph_sdk.errors import ConflictError, NotFoundError
 
@@ -98,12 +99,15 @@ async def test_the_state_after_a_run_is_its_last_checkpoint(
 
 
 async def test_a_thread_is_busy_while_a_run_is_on_it(
-    client: LangGraphClient, thread_id: str
+    lab_client: LangGraphClient, tmp_path: Path
 ) -> None:
-    run = await client.runs.create(thread_id, "slow", input={"steps": 2, "sleep_s": 0.2})
-    assert (await client.threads.get(thread_id))["status"] == "busy"
-    await ended(client, run)
-    assert (await client.threads.get(thread_id))["status"] == "idle"
+    thread_id, gate = await new_thread(lab_client), tmp_path / "gate"
+    given = {"name": "a", "gate": str(gate)}
+    run = await lab_client.runs.create(thread_id, "tally", input=given)
+    assert (await lab_client.threads.get(thread_id))["status"] == "busy"
+    gate.touch()
+    await ended(lab_client, run)
+    assert (await lab_client.threads.get(thread_id))["status"] == "idle"
 
 
 async def test_a_chat_keeps_its_history_from_run_to_run(
@@ -130,7 +134,7 @@ async def test_a_graph_has_an_assistant_under_its_name_and_its_fixed_id(
 async def test_assistants_are_found_by_their_graph(client: LangGraphClient) -> None:
     [found] = await client.assistants.search(graph_id="steps", metadata={"created_by": "system"})
     assert found["assistant_id"] == STEPS_ID
-    everything: Any = await client.assistants.search(limit=100)
+    everything: Any = await client.assistants.search(metadata={"created_by": "system"}, limit=100)
     assert {"echo", "steps", "chat", "approval"} <= {one["graph_id"] for one in everything}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
@@ -41,6 +41,7 @@ class Listener:
         self.frames: list[Frame] = []
         self.ids: list[str] = []
         self.names: list[str] = []
+        self.beats = 0
         self.over = False
         self.changed = threading.Condition()
         self._client = httpx.Client(timeout=30)
@@ -56,8 +57,16 @@ class Listener:
 
     def _read(self) -> None:
         try:
+            fields: dict[str, str] = {}
             for line in self.answer.iter_lines():
-                self._take(*line.partition(": ")[::2])
+                if line.startswith(":"):
+                    self._beat()
+                elif line:
+                    name, _, value = line.partition(": ")
+                    fields[name] = value
+                elif fields:
+                    self._take(fields)
+                    fields = {}
         except httpx.HTTPError:
             pass
         finally:
@@ -67,14 +76,17 @@ class Listener:
             self.over = True
             self.changed.notify()
 
-    def _take(self, name: str, value: str) -> None:
+    def _beat(self) -> None:
         with self.changed:
-            if name == "data":
-                self.frames.append(json.loads(value))
-            elif name == "id":
-                self.ids.append(value)
-            elif name == "event":
-                self.names.append(value)
+            self.beats += 1
+            self.changed.notify()
+
+    def _take(self, fields: Mapping[str, str]) -> None:
+        """Add a frame that came whole, its name and its id with it."""
+        with self.changed:
+            self.frames.append(json.loads(fields["data"]))
+            self.names.append(fields["event"])
+            self.ids += [fields["id"]] if "id" in fields else []
             self.changed.notify()
 
     def until(self, check: Callable[[Sequence[Frame]], bool], timeout_s: float = 60) -> list[Frame]:

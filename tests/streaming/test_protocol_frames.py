@@ -192,7 +192,7 @@ def test_a_failed_run_tells_why(server: Server) -> None:
 
 def test_a_cancelled_run_is_interrupted(server: Server) -> None:
     thread_id = new_id()
-    run_id = start(server, thread_id, "slow", {"steps": 100, "sleep_s": 0.1})
+    run_id = start(server, thread_id, "slow", {"steps": 600, "sleep_s": 0.1})
     listener = Listener(server.url, thread_id)
     listener.until(lambda frames: bool(of(frames, "custom")))
     assert command(server, thread_id, "run.cancel", run_id=run_id)["type"] == "success"
@@ -201,7 +201,7 @@ def test_a_cancelled_run_is_interrupted(server: Server) -> None:
 
 def test_a_run_that_is_rolled_back_ends_for_its_followers(server: Server) -> None:
     thread_id = new_id()
-    start(server, thread_id, "slow", {"steps": 100, "sleep_s": 0.1})
+    start(server, thread_id, "slow", {"steps": 600, "sleep_s": 0.1})
     listener = Listener(server.url, thread_id, ["lifecycle", "custom"])
     listener.until(lambda frames: bool(of(frames, "custom")))
     command(server, thread_id, "run.cancel", action="rollback")
@@ -210,10 +210,12 @@ def test_a_run_that_is_rolled_back_ends_for_its_followers(server: Server) -> Non
 
 def test_a_run_that_is_cancelled_before_it_begins_ends_for_its_followers(server: Server) -> None:
     thread_id = new_id()
-    start(server, thread_id, "slow", {"steps": 8, "sleep_s": 0.1})
+    running = start(server, thread_id, "slow", {"steps": 600, "sleep_s": 0.1})
     waiting = start(server, thread_id, "echo", {"message": 1})
     listener = Listener(server.url, thread_id, ["lifecycle"])
-    command(server, thread_id, "run.cancel", run_id=waiting)
+    listener.until(lambda frames: len(frames) == 1)
+    for run_id in (waiting, running):
+        command(server, thread_id, "run.cancel", run_id=run_id)
     frames = listener.runs(2)
     assert [frame["event_id"].split(":")[1] == waiting for frame in frames] == [False, False, True]
     assert brief(frames[-1:]) == [("lifecycle", "interrupted")]
@@ -249,7 +251,7 @@ def test_a_stream_is_kept_alive(stage: Server) -> None:
         "POST",
         f"{stage.url}/threads/{new_id()}/stream/events",
         json={"channels": ["values"]},
-        timeout=5,
+        timeout=60,
     ) as answer:
         assert answer.headers["content-type"] == "text/event-stream; charset=utf-8"
         assert next(answer.iter_lines()) == ": heartbeat"

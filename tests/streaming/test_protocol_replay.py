@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -47,14 +46,16 @@ def mortal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     running.kill()
 
 
-def test_a_crash_loses_and_repeats_no_frame(mortal: Server) -> None:
-    talk, question = new_id(), new_id()
+def test_a_crash_loses_and_repeats_no_frame(mortal: Server, tmp_path: Path) -> None:
+    talk, question, gate = new_id(), new_id(), tmp_path / "gate"
     start(mortal, question, "asking", HELLO)
     asked = Listener(mortal.url, question).runs()
-    start(mortal, talk, "slow_talk", HELLO)
+    held = {"messages": [{"role": "user", "content": f"hold on until {gate}"}]}
+    start(mortal, talk, "slow_talk", held)
     live = Listener(mortal.url, talk)
     before = live.until(lambda frames: len(of(frames, "messages")) > 8)
     mortal.restart(kill=True)
+    gate.touch()
 
     since = before[-1]["seq"]
     rest = Listener(mortal.url, talk, since=since).runs()
@@ -105,9 +106,12 @@ def test_what_is_no_longer_kept_is_a_gap(make_server: Any) -> None:
     short = {"RESUMABLE_STREAM_TTL_SECONDS": "3", "GRAPHSTEAD_SWEEP_S": "0.1"}
     server: Server = make_server(env=short)
     thread_id = new_id()
+    live = Listener(server.url, thread_id)
     start(server, thread_id, "steps", {"topic": "tea"})
-    first = Listener(server.url, thread_id).runs()
+    first = live.runs()
     until_true(lambda: count(server, "ends") == 0)
+    assert server.stop() == 0, server.log
+    server = make_server()
     start(server, thread_id, "steps", {"topic": "tea"})
     second = Listener(server.url, thread_id, since=first[-1]["seq"]).runs()
     assert second[0]["seq"] == first[-1]["seq"] + 1
@@ -134,11 +138,13 @@ def test_numbers_go_on_where_a_run_was_deleted_uncounted(server: Server) -> None
     assert later[0]["seq"] > seen[-1]["seq"]
 
 
-def test_a_stream_ends_with_its_thread(server: Server) -> None:
+def test_a_stream_ends_with_its_thread(stage: Server) -> None:
     thread_id = new_id()
-    start(server, thread_id, "echo", {"message": 1})
-    listener = Listener(server.url, thread_id)
+    start(stage, thread_id, "team", HELLO)
+    listener = Listener(stage.url, thread_id)
     listener.until(lambda frames: any(map(is_end, frames)))
-    time.sleep(1.2)
-    server.call("DELETE", f"/threads/{thread_id}")
+    # It has seen the thread, without anything to tell, before the second of them.
+    beats = listener.beats + 2
+    listener.until(lambda _: listener.beats >= beats)
+    stage.call("DELETE", f"/threads/{thread_id}")
     assert brief(listener.ended()[-1:]) == [("lifecycle", "completed")]

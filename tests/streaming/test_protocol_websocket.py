@@ -173,7 +173,7 @@ def test_named_origins_may_connect_and_hear_of_a_restart(make_server: Any) -> No
         assert one.ask("subscription.subscribe", channels=["values"])["type"] == "success"
         listener = Listener(server.url, new_id())
         assert server.stop() == 0, server.log
-        assert listener.ended(10) == []
+        assert listener.ended() == []
         with pytest.raises(ConnectionClosed) as closed:
             one.answer()
     assert closed.value.rcvd is not None and closed.value.rcvd.code == 1012

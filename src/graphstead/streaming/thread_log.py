@@ -127,17 +127,20 @@ class _Walk:
         return fresh + self._cursor.finish(found.ended), True
 
 
+async def start(storage: Storage, thread_id: str, after: Position | None, now_ms: int) -> Cursor:
+    """Return where to follow a thread from: behind `after`, or what is to come from now on."""
+    if after is None:
+        return await storage.read(partial(start_now, thread_id, now_ms))
+    return Cursor(after, from_ms=after[0])
+
+
 async def follow_thread(
-    storage: Storage, thread_id: str, after: Position | None, now_ms: int
+    storage: Storage, thread_id: str, cursor: Cursor
 ) -> AsyncIterator[list[EventRow]]:
-    """Yield a thread's events behind `after` (only those to come where it is None).
+    """Yield a thread's events behind the cursor.
 
     Never ends by itself, except with the thread; an empty list comes at least once per second.
     """
-    if after is None:
-        cursor = await storage.read(partial(start_now, thread_id, now_ms))
-    else:
-        cursor = Cursor(after, from_ms=after[0])
     listener = storage.doorbells.listen(Bell("thread", thread_id))
     walk = _Walk(storage, thread_id, cursor)
     try:

@@ -113,9 +113,9 @@ for (const transport of ["sse", "websocket"]) {
 }
 
 async function waitFor(check) {
-  for (let tries = 0; tries < 400; tries += 1) {
+  for (let tries = 0; tries < 2400; tries += 1) {
     if (await check()) return;
     await new Promise((resolve) => setTimeout(resolve, 25));
   }
-  throw new Error("not within ten seconds");
+  throw new Error("not within a minute");
 }

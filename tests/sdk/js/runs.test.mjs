@@ -56,11 +56,13 @@ test("a batch with one bad item is refused whole", async () => {
 
 test("reject refuses a second run on a busy thread", async () => {
   const threadId = await newThread();
-  const input = { steps: 3, sleep_s: 0.1 };
+  const input = { steps: 600, sleep_s: 0.1 };
   const run = await client.runs.create(threadId, "slow", { input });
   const second = client.runs.create(threadId, "echo", { input: {}, multitaskStrategy: "reject" });
   await assert.rejects(second, { status: 409 });
-  assert.equal(await ended(threadId, run.run_id), "success");
+  assert.match((await client.runs.get(threadId, run.run_id)).status, /pending|running/);
+  await client.runs.cancel(threadId, run.run_id);
+  assert.equal(await ended(threadId, run.run_id), "interrupted");
 });
 
 test("an unknown thread is a 404", async () => {

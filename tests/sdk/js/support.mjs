@@ -16,7 +16,7 @@ export async function newThread() {
 }
 
 export async function ended(threadId, runId) {
-  for (let tries = 0; tries < 400; tries += 1) {
+  for (let tries = 0; tries < 2400; tries += 1) {
     const { status } = await client.runs.get(threadId, runId);
     if (status !== "pending" && status !== "running") return status;
     await new Promise((resolve) => setTimeout(resolve, 25));

@@ -1,8 +1,12 @@
-"""Graphs that show what the examples do not: parallel questions, and what a node is told."""
+"""Graphs that show what the examples do not: parallel questions, and what a node is told.
+
+A gate is a file: a graph that is given one waits for it, so that a test decides when it goes on.
+"""
 
 import asyncio
 import operator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, TypedDict
 
 from langgraph.config import get_config, get_stream_writer
@@ -66,14 +70,23 @@ reflect = (
 )
 
 
+async def opened(gate: str) -> None:
+    while True:
+        if Path(gate).exists():
+            return
+        await asyncio.sleep(0.02)
+
+
 class Tally(TypedDict, total=False):
     names: Annotated[list[str], operator.add]
     name: str
-    sleep_s: float
+    gate: str
 
 
 async def count(state: Tally) -> Tally:
-    await asyncio.sleep(state.get("sleep_s", 0))
+    get_stream_writer()({"counting": state["name"]})
+    if gate := state.get("gate"):
+        await opened(gate)
     return {"names": [state["name"]]}
 
 

@@ -31,7 +31,7 @@ async def heard(
     """Return the batches of a follower until it has so many events."""
     found: list[list[EventRow]] = []
     async with asyncio.timeout(60):
-        async for rows in follow_thread(storage, "t", after, 0):
+        async for rows in follow_thread(storage, "t", Cursor(after, from_ms=after[0])):
             found.append(rows)
             if sum(map(len, found)) >= until:
                 break

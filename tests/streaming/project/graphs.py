@@ -1,19 +1,26 @@
-"""Graphs that show what the event protocol tells: tools, reasoning, several voices, subgraphs."""
+"""Graphs that show what the event protocol tells: tools, reasoning, several voices, subgraphs.
+
+A gate is a file: a graph that is given one waits for it, so that a test decides when it goes on.
+"""
 
 import asyncio
 import operator
 from collections.abc import AsyncIterator, Iterator
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, ToolMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+from langgraph.config import get_stream_writer
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode, ToolRuntime, tools_condition
 from langgraph.stream import StreamChannel, StreamTransformer
 from langgraph.types import interrupt
 from typing_extensions import TypedDict
 
+# The piece that waits for a gate.
+GATED = 10
 PIECES = [
     AIMessageChunk(content=[{"type": "reasoning", "reasoning": "Letters ", "index": 0}]),
     AIMessageChunk(content=[{"type": "reasoning", "reasoning": "count.", "index": 0}]),
@@ -33,11 +40,19 @@ PIECES = [
 ]
 
 
+async def opened(gate: str) -> None:
+    while True:
+        if Path(gate).exists():
+            return
+        await asyncio.sleep(0.02)
+
+
 class Thinker(BaseChatModel):
     """Think, speak and call a tool; after the tool has answered, speak only."""
 
     pause_s: float = 0.0
     words: tuple[str, ...] = ()
+    gate: str = ""
 
     @property
     def _llm_type(self) -> str:
@@ -67,8 +82,10 @@ class Thinker(BaseChatModel):
     async def _astream(
         self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any
     ) -> AsyncIterator[ChatGenerationChunk]:
-        for piece in self._pieces(messages):
+        for number, piece in enumerate(self._pieces(messages)):
             await asyncio.sleep(self.pause_s)
+            if self.gate and number == GATED:
+                await opened(self.gate)
             yield ChatGenerationChunk(message=piece)
 
 
@@ -185,7 +202,10 @@ slow = Thinker(words=tuple(f"word{number} " for number in range(40)), pause_s=0.
 
 
 async def talk(state: MessagesState) -> MessagesState:
-    return {"messages": [await slow.ainvoke(state["messages"])]}
+    """Talk; a last message that ends in `until GATE` says for what to wait after some words."""
+    gate = str(state["messages"][-1].content).partition(" until ")[2]
+    speaker = slow.model_copy(update={"gate": gate})
+    return {"messages": [await speaker.ainvoke(state["messages"])]}
 
 
 slow_talk = (
@@ -205,4 +225,30 @@ async def ask(state: MessagesState) -> MessagesState:
 
 asking = (
     StateGraph(MessagesState).add_node("ask", ask).add_edge(START, "ask").compile(name="asking")
+)
+
+
+class Gated(TypedDict, total=False):
+    gates: list[str]
+    passed: int
+
+
+async def wait(state: Gated) -> Gated:
+    """Tell the number of the next gate, then wait for it."""
+    passed = state.get("passed", 0)
+    get_stream_writer()({"gate": passed})
+    await opened(state["gates"][passed])
+    return {"passed": passed + 1}
+
+
+def onward(state: Gated) -> Literal["wait", "__end__"]:
+    return "wait" if state["passed"] < len(state["gates"]) else "__end__"
+
+
+gated = (
+    StateGraph(Gated)
+    .add_node("wait", wait)
+    .add_edge(START, "wait")
+    .add_conditional_edges("wait", onward)
+    .compile(name="gated")
 )
