@@ -74,7 +74,7 @@ def _new_schema() -> str:
 def check_redis() -> None:
     """Fail where no Redis answers."""
     try:
-        with redis.Redis.from_url(REDIS, socket_connect_timeout=5) as client:
+        with redis.Redis.from_url(REDIS, socket_connect_timeout=30) as client:
             client.ping()
     except redis.RedisError as fault:
         pytest.fail(
@@ -133,7 +133,7 @@ def place_of(data_dir: Path) -> PostgresPlace:
 
 def _connect(uri: str) -> psycopg.Connection[Any]:
     try:
-        return psycopg.connect(uri, autocommit=True, connect_timeout=5)
+        return psycopg.connect(uri, autocommit=True, connect_timeout=30)
     except psycopg.OperationalError as fault:
         pytest.fail(
             f"No PostgreSQL server answers at {SERVER}, and its tests are not skipped: start one"

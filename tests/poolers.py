@@ -77,7 +77,7 @@ class Pooler:
             command[1:1] = ["--user", ACCOUNT]
         with self.log_path.open("wb") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
-        until_true(self._answers, 30)
+        until_true(self._answers)
 
     def _stop(self) -> None:
         # Told to end, newer ones would wait for their clients.

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 
-START_S = 60.0
+START_S = 100.0
 
 
 class Process:
@@ -51,6 +51,11 @@ class Process:
     def log(self) -> str:
         """What the process wrote so far, stdout and stderr together."""
         return self.log_path.read_text(errors="replace")
+
+    @property
+    def lines(self) -> list[str]:
+        """The lines of its log, without one that is only half written."""
+        return self.log.rpartition("\n")[0].splitlines()
 
     def wait_until_answers(self, url: str, timeout_s: float = START_S) -> None:
         """Wait until it answers 200 there; raise with its log when it does not."""

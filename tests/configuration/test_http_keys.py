@@ -58,7 +58,7 @@ async def client(served: Server) -> AsyncIterator[LangGraphClient]:
 
 def request_line(server: Server, request_id: str) -> dict[str, Any]:
     def lines() -> list[dict[str, Any]]:
-        told = [json.loads(line) for line in server.log.splitlines() if request_id in line]
+        told = [json.loads(line) for line in server.lines if request_id in line]
         return [line for line in told if line["request_id"] == request_id and "path" in line]
 
     until_true(lambda: bool(lines()))

@@ -163,7 +163,7 @@ def test_everything_is_asked_of_a_saver_that_can(files: Server) -> None:
     prune = {"thread_ids": [copied], "strategy": "keep_latest"}
     assert files.post("/threads/prune", prune).json() == {"pruned_count": 1}
     assert (checkpoints_of(files, copied), count_of(files, copied)) == (1, 2)
-    slow = {"assistant_id": "counter", "input": {"steps": 9, "sleep_s": 0.3}}
+    slow = {"assistant_id": "counter", "input": {"steps": 600, "sleep_s": 0.3}}
     made = files.post(f"/threads/{thread}/runs", slow).json()["run_id"]
     until_true(lambda: checkpoints_of(files, thread) > before + 1)
     undone = files.post(f"/threads/{thread}/runs/{made}/cancel?wait=true&action=rollback")
@@ -175,12 +175,12 @@ def test_everything_is_asked_of_a_saver_that_can(files: Server) -> None:
 
 def test_a_killed_run_goes_on_from_the_own_savers_checkpoint(files: Server) -> None:
     thread = new_thread(files)
-    body = {"assistant_id": "counter", "input": {"steps": 5, "sleep_s": 0.4}}
+    body = {"assistant_id": "counter", "input": {"steps": 20, "sleep_s": 0.3}}
     made = files.post(f"/threads/{thread}/runs", body).json()["run_id"]
     until_true(lambda: (count_of(files, thread) or 0) >= 2)
     files.restart(kill=True)
     place = f"/threads/{thread}/runs/{made}"
-    assert files.get(f"{place}/join").json()["count"] == 5
+    assert files.get(f"{place}/join").json()["count"] == 20
     assert files.get(place).json()["attempt"] == 2
     assert files.stop() == 0
     assert files.data_dir.with_name("saver.sqlite.closed").exists()

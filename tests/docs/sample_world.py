@@ -65,7 +65,7 @@ class World:
         thread_id = self.thread["thread_id"]
         if kind == "live":
             run = self.client.runs.create(
-                thread_id, "slow", input={"steps": 50, "sleep_s": 0.2}, stream_resumable=True
+                thread_id, "slow", input={"steps": 600, "sleep_s": 0.2}, stream_resumable=True
             )
             until_true(lambda: self._status(thread_id, run["run_id"]) == "running")
             return run

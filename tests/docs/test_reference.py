@@ -99,7 +99,7 @@ def test_the_server_shows_what_the_repository_keeps(server: Server) -> None:
 
 
 def test_a_browser_gets_the_page_as_html_with_links_to_html(server: Server) -> None:
-    page = httpx.get(f"{server.url}/docs/{SEEDED}")
+    page = server.get(f"/docs/{SEEDED}")
     assert page.headers["content-type"] == "text/html; charset=utf-8"
     assert ">Start many background runs at once</h1>" in page.text
     assert 'href="../thread-runs/read-a-run"' in page.text
@@ -120,11 +120,11 @@ def test_a_skill_is_one_zip_with_the_files_it_has_one_by_one(server: Server) -> 
 
 @pytest.mark.parametrize("path", ["/docs/threads/nope.md", "/skills/nope", "/skills/nope/SKILL.md"])
 def test_what_is_not_derived_is_not_found(server: Server, path: str) -> None:
-    answer = httpx.get(f"{server.url}{path}")
+    answer = server.get(path)
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
 
 
 def test_an_unchanged_page_costs_no_body(server: Server) -> None:
-    first = httpx.get(f"{server.url}/llms.txt")
-    again = httpx.get(f"{server.url}/llms.txt", headers={"if-none-match": first.headers["etag"]})
+    first = server.get("/llms.txt")
+    again = server.get("/llms.txt", headers={"if-none-match": first.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")

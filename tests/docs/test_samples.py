@@ -54,7 +54,9 @@ each_sample = pytest.mark.parametrize("sample", SAMPLES.values(), ids=SAMPLES.ke
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    one = Server(tmp_path_factory.mktemp("samples") / "data").start()
+    # However long it takes to make the rows of all samples: what ended first can still be heard.
+    long = {"GRAPHSTEAD_RESUMABLE_STREAM_TTL_S": "3600"}
+    one = Server(tmp_path_factory.mktemp("samples") / "data", env=long).start()
     yield one
     one.stop()
 
@@ -169,7 +171,7 @@ def told(
     (folder / "run.mjs").write_text(RUNNER)
     files = [_module(folder, sample, server, client) for sample in SAMPLES.values()]
     command = ["node", "--experimental-websocket", "run.mjs", *map(str, files)]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=110)
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr
     return {Path(name).stem: said for name, said in json.loads(done.stdout).items()}
 
@@ -182,6 +184,7 @@ def _module(folder: Path, sample: Sample, server: Server, client: SyncLangGraphC
     return path
 
 
+@pytest.mark.timeout(300)
 @each_sample
 def test_the_javascript_call_runs(sample: Sample, told: dict[str, Any]) -> None:
     said = told[sample.operation_id]

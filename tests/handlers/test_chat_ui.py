@@ -6,7 +6,6 @@ Sequence and bodies follow the application and version 1.15 of the JavaScript SD
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from typing import Any
 import httpx
 import orjson
 import pytest
-from servers import Server
+from servers import Server, until_true
 
 ORIGIN = "https://agentchat.example"
 READ_BY_THE_PAGE = {"location", "content-location", "x-pagination-total", "x-request-id"}
@@ -272,10 +271,11 @@ def test_a_failure_is_the_last_event(page: Page) -> None:
     assert events[-1].data == {"error": "ValueError", "message": "no luck"}
 
 
-def slow_run(page: Page) -> tuple[str, str]:
+def slow_run(page: Page, steps: int) -> tuple[str, str]:
     """Leave a run in the middle; return its thread and id."""
     thread_id = page.new_thread()
-    return thread_id, page.begin_and_close(thread_id, "slow", input={"steps": 4, "sleep_s": 0.2})
+    given = {"steps": steps, "sleep_s": 0.2}
+    return thread_id, page.begin_and_close(thread_id, "slow", input=given)
 
 
 def join(page: Page, thread_id: str, run_id: str) -> list[Event]:
@@ -286,7 +286,7 @@ def join(page: Page, thread_id: str, run_id: str) -> list[Event]:
 
 
 def test_a_page_that_returns_joins_its_run_from_the_first_event(page: Page) -> None:
-    thread_id, run_id = slow_run(page)
+    thread_id, run_id = slow_run(page, 4)
     events = join(page, thread_id, run_id)
     assert events[0].data["run_id"] == run_id
     assert [data["count"] for data in named(events, "custom")] == [1, 2, 3, 4]
@@ -295,14 +295,14 @@ def test_a_page_that_returns_joins_its_run_from_the_first_event(page: Page) -> N
 
 
 def test_stop_cancels_the_run(page: Page) -> None:
-    thread_id, run_id = slow_run(page)
+    thread_id, run_id = slow_run(page, 600)
     path = f"/threads/{thread_id}/runs/{run_id}/cancel?wait=0&action=interrupt"
     assert page.call("POST", path).status_code == 202
-    for _ in range(200):
-        status = page.call("GET", f"/threads/{thread_id}/runs/{run_id}").json()["status"]
-        if status not in ("pending", "running"):
-            break
-        time.sleep(0.02)
-    assert status == "interrupted"
+
+    def status() -> str:
+        return str(page.call("GET", f"/threads/{thread_id}/runs/{run_id}").json()["status"])
+
+    until_true(lambda: status() not in ("pending", "running"))
+    assert status() == "interrupted"
     again = page.submit(thread_id, "slow", input={"steps": 1, "sleep_s": 0})
     assert named(again, "values")[-1]["count"] == 1

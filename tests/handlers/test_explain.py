@@ -7,7 +7,7 @@ from typing import Any
 
 from servers import Server
 
-SLEEPY = {"assistant_id": "slow", "input": {"steps": 30, "sleep_s": 0.1}}
+SLEEPY = {"assistant_id": "slow", "input": {"steps": 600, "sleep_s": 0.1}}
 
 
 def thread(server: Server) -> str:
@@ -46,6 +46,7 @@ def test_a_delayed_run_tells_when_it_may_start(server: Server) -> None:
     run = read(server, thread_id, create(server, thread_id, after_seconds=60))
     assert run["waiting"] == {"reason": "delayed", "until": run["created_at"][:23] + "000+00:00"}
     assert (run["attempt"], run["worker"]) == (0, None)
+    server.call("DELETE", f"/threads/{thread_id}")
 
 
 def test_a_running_run_names_its_worker_and_attempt(server: Server) -> None:

@@ -64,6 +64,15 @@ def modern(server: Server, method: str, params: Any = None, **changed: Any) -> h
     return post(server, request(method, {**params, "_meta": meta}), **sent)
 
 
+def resources_of(server: Server) -> Iterator[dict[str, Any]]:
+    """Yield the resources of all pages: other tests leave assistants and threads behind."""
+    cursor: str | None = "0"
+    while cursor is not None:
+        page = ask(server, "resources/list", {"cursor": cursor})
+        yield from page["resources"]
+        cursor = page.get("nextCursor")
+
+
 def threads_of_calls(server: Server, **conditions: Any) -> list[dict[str, Any]]:
     body = {"metadata": {"created_by": "mcp"}, "limit": 100, **conditions}
     found: list[dict[str, Any]] = server.post("/threads/search", body).json()
@@ -474,15 +483,16 @@ def test_a_cancelled_request_stops_its_run_and_nobody_elses(server: Server) -> N
 def test_leaving_cancels_a_modern_request_and_no_other(
     server: Server, version: str, token: int | None
 ) -> None:
+    before = {one["thread_id"] for one in threads_of_calls(server)}
     meta = {} if token is None else {"progressToken": token}
-    arguments = {"steps": 20, "sleep_s": 0.1} if version == LEGACY else LONG
+    arguments = {"steps": 50, "sleep_s": 0.1} if version == LEGACY else LONG
     params = {"name": "slow", "arguments": arguments, "_meta": meta}
     if version == MODERN:
         leave(server, modern_message(params), MODERN)
     else:
         leave(server, request("tools/call", params), LEGACY)
     until_true(lambda: not busy(server))
-    (thread,) = threads_of_calls(server)
+    (thread,) = (one for one in threads_of_calls(server) if one["thread_id"] not in before)
     (run,) = server.get(f"/threads/{thread['thread_id']}/runs").json()
     server.call("DELETE", f"/threads/{thread['thread_id']}")
     assert run["status"] == ("success" if version == LEGACY else "interrupted")
@@ -510,15 +520,14 @@ def leave(server: Server, message: Any, version: str) -> None:
 
 
 def test_schemas_and_states_are_read_by_address(server: Server) -> None:
-    listed = ask(server, "resources/list")["resources"]
-    schemas = next(one for one in listed if one["name"] == "echo schemas")
+    schemas = next(one for one in resources_of(server) if one["name"] == "echo schemas")
     (read,) = ask(server, "resources/read", {"uri": schemas["uri"]})["contents"]
     assert read["mimeType"] == "application/json"
     assert json.loads(read["text"])["input_schema"]["title"] == "Echo"
     meta = {"graphstead/thread_id": str(uuid4())}
     use(server, "echo", {"message": "kept"}, _meta=meta)
     uri = f"graphstead://threads/{meta['graphstead/thread_id']}/state"
-    assert uri in [one["uri"] for one in ask(server, "resources/list")["resources"]]
+    assert uri in (one["uri"] for one in resources_of(server))
     (read,) = ask(server, "resources/read", {"uri": uri})["contents"]
     assert json.loads(read["text"])["values"]["reply"] == "kept"
 
@@ -583,7 +592,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def test_more_than_a_hundred_tools_come_in_pages(plain: Server) -> None:
-    with httpx.Client(base_url=plain.url) as client:
+    with httpx.Client(base_url=plain.url, timeout=60) as client:
         for number in range(100):
             body = {"graph_id": "echo", "name": f"echo {number}"}
             assert client.post("/assistants", json=body).status_code == 200

@@ -7,7 +7,7 @@ from time import sleep
 from typing import Any
 
 import pytest
-from servers import Server
+from servers import Server, until_true
 
 UNKNOWN = "01999f3c-6b1a-7d52-9c5e-2f7f0c3b8a11"
 ENDLESS: Any = {"assistant_id": "slow", "input": {"steps": 600, "sleep_s": 0.1}}
@@ -19,18 +19,15 @@ def new_thread(server: Server) -> str:
 
 
 def started(server: Server, thread_id: str) -> str:
-    """Begin an endless run; return its id once it runs."""
+    """Begin an endless run; return its id once it has taken a step."""
     run_id: str = server.post(f"/threads/{thread_id}/runs", ENDLESS).json()["run_id"]
-    until_status(server, thread_id, run_id, "running")
+    until_begun(server, thread_id)
     return run_id
 
 
-def until_status(server: Server, thread_id: str, run_id: str, status: str) -> None:
-    for _ in range(500):
-        if server.get(f"/threads/{thread_id}/runs/{run_id}").json()["status"] == status:
-            return
-        sleep(0.02)
-    raise AssertionError(f"the run does not become {status}")
+def until_begun(server: Server, thread_id: str) -> None:
+    """Wait until a step of the endless run is stored: from then on it has values to show."""
+    until_true(lambda: "count" in server.get(f"/threads/{thread_id}/state").json()["values"])
 
 
 @pytest.mark.parametrize("query", ["status=junk", "limit=x", "select=junk"])
@@ -84,7 +81,7 @@ def test_who_waits_for_a_run_that_is_rolled_back_learns_that_it_is_gone(server: 
             sleep(0.02)
         stop = f"/threads/{thread_id}/runs/{runs[0]['run_id']}/cancel?action=rollback"
         assert server.post(stop).status_code == 202
-        error = waiting.result(20).json()["__error__"]
+        error = waiting.result(60).json()["__error__"]
     assert error == {"error": "HTTPException", "message": "404: Run not found"}
 
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from servers import Server, until_true
 
-SLEEPY = {"assistant_id": "slow", "input": {"steps": 50, "sleep_s": 0.1}}
+SLEEPY = {"assistant_id": "slow", "input": {"steps": 600, "sleep_s": 0.1}}
 ECHO = {"assistant_id": "echo", "input": {"message": "hi"}}
 
 
@@ -18,10 +16,13 @@ def thread(server: Server) -> str:
 def started(server: Server, thread_id: str, **more: object) -> str:
     """Create a long run on the thread and return once it runs."""
     run_id = server.post(f"/threads/{thread_id}/runs", {**SLEEPY, **more}).json()["run_id"]
-    deadline = time.monotonic() + 60
-    while status(server, thread_id, run_id) != "running" and time.monotonic() < deadline:
-        time.sleep(0.02)
+    until_true(lambda: status(server, thread_id, run_id) == "running")
     return str(run_id)
+
+
+def count(server: Server, thread_id: str) -> int:
+    """Return how many steps of a long run are stored."""
+    return int(server.get(f"/threads/{thread_id}/state").json()["values"].get("count", 0))
 
 
 def status(server: Server, thread_id: str, run_id: str) -> object:
@@ -36,7 +37,7 @@ def cancel(server: Server, thread_id: str, run_id: str, query: str = "") -> obje
 def test_an_interrupted_run_keeps_its_steps_and_frees_the_thread(server: Server) -> None:
     thread_id = thread(server)
     run_id = started(server, thread_id)
-    time.sleep(0.3)
+    until_true(lambda: count(server, thread_id) >= 1)
     answer = server.post(f"/threads/{thread_id}/runs/{run_id}/cancel?wait=true")
     assert answer.status_code == 200
     assert answer.json()["count"] >= 1
@@ -71,6 +72,7 @@ def test_a_pending_and_a_delayed_run_end_without_ever_running(server: Server) ->
     for run_id in (behind, delayed["run_id"]):
         assert server.post(f"/threads/{thread_id}/runs/{run_id}/cancel").status_code == 202
         assert status(server, thread_id, run_id) == "interrupted"
+    server.call("DELETE", f"/threads/{thread_id}")
 
 
 def test_a_finished_run_cannot_be_cancelled(server: Server) -> None:
@@ -145,7 +147,9 @@ def test_a_streamed_run_goes_on_when_its_client_leaves(server: Server) -> None:
 
     thread_id = thread(server)
     body = {"assistant_id": "slow", "input": {"steps": 3, "sleep_s": 0.3}, "stream_mode": "values"}
-    stream = httpx.stream("POST", f"{server.url}/threads/{thread_id}/runs/stream", json=body)
+    stream = httpx.stream(
+        "POST", f"{server.url}/threads/{thread_id}/runs/stream", json=body, timeout=60
+    )
     with stream as answer:
         next(answer.iter_bytes())
     run_id = server.get(f"/threads/{thread_id}/runs").json()[0]["run_id"]

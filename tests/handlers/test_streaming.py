@@ -161,7 +161,7 @@ def test_a_command_that_cannot_be_carried_out_has_an_answer(
 
 def test_a_busy_thread_may_refuse_a_run(server: Server) -> None:
     thread_id = new_id()
-    start(server, thread_id, "slow", {"steps": 20, "sleep_s": 0.1})
+    start(server, thread_id, "slow", {"steps": 600, "sleep_s": 0.1})
     params = {"assistant_id": "echo", "input": {}, "multitaskStrategy": "reject"}
     assert refused(command(server, thread_id, "run.start", **params)) == "unknown_error"
     command(server, thread_id, "run.cancel")

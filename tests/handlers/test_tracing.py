@@ -177,7 +177,7 @@ def test_log_lines_of_request_and_run_name_the_trace(served: Server, collector: 
     shopping(served, trace)
 
     def told() -> bool:
-        lines = [json.loads(line) for line in served.log.splitlines() if line.startswith("{")]
+        lines = [json.loads(line) for line in served.lines if line.startswith("{")]
         events = {line["event"] for line in lines if line.get("trace_id") == trace}
         return {"request", "run ended"} <= events
 

@@ -11,7 +11,7 @@ from typing import Any
 import jsonschema_rs
 import pytest
 from receivers import Receiver, receiving
-from servers import EXAMPLES, Server
+from servers import EXAMPLES, Server, until_true
 
 from graphstead.contract.load import packaged
 
@@ -83,7 +83,7 @@ def test_every_way_to_end_is_told_as_the_contract_says(
     assert wait_for(receiver, 4)[3]["error"] == failed["error"]
     thread_id = server.post("/threads", {}).json()["thread_id"]
     for number, action in enumerate(("interrupt", "rollback"), 5):
-        run = on_thread("slow", input={"steps": 50})
+        run = on_thread("slow", input={"steps": 600})
         path = f"/threads/{thread_id}/runs/{run['run_id']}/cancel"
         server.post(f"{path}?wait=true&action={action}")
         status = "interrupted" if action == "interrupt" else "rollback"
@@ -100,7 +100,8 @@ def test_a_call_is_made_after_the_server_was_killed(
     receiver.answers = [(500, ""), (200, "")]
     server.post("/runs/wait", {"assistant_id": "echo", "input": {}, "webhook": receiver.url})
     wait_for(receiver, 1)
-    time.sleep(0.3)
+    # From here on the next try is stored; until then another process would leave the call its time.
+    until_true(lambda: "a webhook was not delivered" in server.log)
     server.restart(kill=True)
     first, again = wait_for(receiver, 2)
     assert first["run_id"] == again["run_id"]

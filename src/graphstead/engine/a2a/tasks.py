@@ -108,8 +108,9 @@ class Tasks:
         if as_uuid(thread_id) is None or as_uuid(run_id) is None:
             raise task_not_found(task_id)
         try:
-            thread = await self._threads.get(thread_id, asked)
+            # The thread last: what a run came to is there once its end is.
             begun, run, newest = await self._runs_of(thread_id, run_id, asked)
+            thread = await self._threads.get(thread_id, asked)
         except NotFound:
             raise task_not_found(task_id) from None
         if begun is None or begun.assistant_id != assistant_id:
