@@ -52,6 +52,11 @@ class Process:
         """What the process wrote so far, stdout and stderr together."""
         return self.log_path.read_text(errors="replace")
 
+    @property
+    def log_lines(self) -> list[str]:
+        """The lines so far; one that is being written is none yet."""
+        return self.log.rpartition("\n")[0].splitlines()
+
     def wait_until_answers(self, url: str, timeout_s: float = START_S) -> None:
         """Wait until it answers 200 there; raise with its log when it does not."""
         until_s = time.monotonic() + timeout_s
