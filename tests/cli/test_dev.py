@@ -211,6 +211,8 @@ def reloading(tmp_path: Path) -> Server:
     return Server(tmp_path / "data", config=reloading_project(tmp_path / "project", "first"))
 
 
+# It starts four servers, one after the other.
+@pytest.mark.timeout(300)
 def test_a_changed_graph_is_served_without_a_restart(reloading: Server, tmp_path: Path) -> None:
     reloading.command.remove("--no-reload")
     reloading.start()
