@@ -6,6 +6,7 @@ import atexit
 import contextlib
 import os
 import sqlite3
+import time
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -48,6 +49,17 @@ class PostgresPlace:
 
     def connect(self) -> psycopg.Connection[Any]:
         return _connect(self.uri)
+
+    def await_the_end(self) -> None:
+        """Wait until no server is connected: what a killed one began may yet be committed."""
+        others = (
+            "select 1 from pg_stat_activity where application_name = %s and pid <> pg_backend_pid()"
+        )
+        until_s = time.monotonic() + 60
+        with self.connect() as connection:
+            while connection.execute(others, (self.schema,)).fetchone():
+                assert time.monotonic() < until_s, f"somebody is still connected to {self.schema}"
+                time.sleep(0.05)
 
     def leave(self) -> None:
         """Empty the schema for whoever comes next."""

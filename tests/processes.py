@@ -58,7 +58,7 @@ class Process:
         return self.log.rpartition("\n")[0].splitlines()
 
     def wait_until_answers(self, url: str, timeout_s: float = START_S) -> None:
-        """Wait until it answers 200 there; raise with its log when it does not."""
+        """Wait until it answers 200 there; kill it and raise with its log when it does not."""
         until_s = time.monotonic() + timeout_s
         while time.monotonic() < until_s:
             if not self.lives:
@@ -68,6 +68,7 @@ class Process:
                     return
             except httpx.TransportError:
                 time.sleep(0.05)
+        self.kill()
         raise TimeoutError(f"no answer from {url}:\n{self.log}")
 
     def kill(self) -> None:

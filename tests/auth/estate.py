@@ -9,8 +9,9 @@ import httpx
 from auth.cases import Case, run
 from servers import Server
 
-# One for all: making a client takes longer than most requests.
-CLIENT = httpx.Client(timeout=30)
+# One for all: making a client takes longer than most requests. Servers close what has been idle for
+# 5 s, which must not meet a request.
+CLIENT = httpx.Client(timeout=60, limits=httpx.Limits(keepalive_expiry=1))
 HANDSHAKE = {
     "Connection": "Upgrade",
     "Upgrade": "websocket",

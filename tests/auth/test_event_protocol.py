@@ -19,7 +19,7 @@ SUBSCRIBE = {"method": "subscription.subscribe", "params": {"channels": ["values
 
 def socket(server: Server, person: Person, thread_id: str) -> ClientConnection:
     url = f"{server.url.replace('http', 'ws')}/threads/{thread_id}/stream/events"
-    return connect(url, additional_headers=person.headers)
+    return connect(url, additional_headers=person.headers, open_timeout=60)
 
 
 def ask(connection: ClientConnection, command_id: int, **command: Any) -> Any:

@@ -405,7 +405,7 @@ def test_reading_a_graphs_own_assistant_is_not_asked_for_its_runs(told: Server) 
 
 def test_who_may_read_a_run_may_not_stop_it_by_leaving(told: Server) -> None:
     thread_id = new_thread(told)
-    run = call(told, "POST", f"/threads/{thread_id}/runs", {**ECHO, "after_seconds": 60}).json()
+    run = call(told, "POST", f"/threads/{thread_id}/runs", {**ECHO, "after_seconds": 600}).json()
     path = f"/threads/{thread_id}/runs/{run['run_id']}/stream?cancel_on_disconnect=true"
     refused = call(told, "GET", path, threads_update={"owner": "bob"})
     assert refused.status_code == 404

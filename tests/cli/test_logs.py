@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,13 @@ def project(folder: Path) -> Path:
 
 
 def lines(server: Server) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in server.log.splitlines() if line.startswith("{")]
+    return [json.loads(line) for line in server.lines if line.startswith("{")]
+
+
+def all_is_told(server: Server, runs: int) -> bool:
+    """Tell whether each run has its last two lines: they are written behind the answer."""
+    told = Counter(line["event"] for line in lines(server) if "run_id" in line)
+    return told["run ended"] == told["request"] == runs
 
 
 def test_a_graphs_own_lines_name_run_thread_graph_attempt_and_request(
@@ -55,7 +62,7 @@ def test_a_graphs_own_lines_name_run_thread_graph_attempt_and_request(
         body = {"assistant_id": "shop", "input": {"item": item}}
         headers = {"X-Request-Id": f"ask-{item}"}
         server.post(f"/threads/{thread_id}/runs/wait", body, headers=headers)
-    until_true(lambda: sum(line["event"] == "run ended" for line in lines(server)) == 2)
+    until_true(lambda: all_is_told(server, runs=2))
     for thread_id, item in zip(ids, ("tea", "rice"), strict=True):
         (run,) = server.get(f"/threads/{thread_id}/runs").json()
         told = {

@@ -18,7 +18,7 @@ def runs(server: Server, *more: str) -> str:
 def test_waiting_runs_are_listed_with_their_reason(make_server) -> None:  # type: ignore[no-untyped-def]
     server: Server = make_server()
     assert runs(server) == "Nothing runs and nothing waits.\n"
-    delayed = {"assistant_id": "echo", "input": {"message": "later"}, "after_seconds": 60}
+    delayed = {"assistant_id": "echo", "input": {"message": "later"}, "after_seconds": 600}
     run = server.post("/runs", delayed).json()
     header, line = runs(server).splitlines()
     assert header.split() == ["run_id", "thread_id", "status", "attempt", "worker", "why"]

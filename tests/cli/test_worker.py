@@ -49,7 +49,8 @@ def worker(api: Server) -> Iterator[Worker]:
 def test_it_carries_runs_and_tells_their_figures(api: Server, worker: Worker) -> None:
     assert api.post("/runs/wait", ECHO).json()["reply"] == "hi"
     ended = 'graphstead_runs_ended_total{graph_id="echo",status="success"}'
-    assert ended in worker.get("/metrics").text
+    # It counts behind the answer.
+    until_true(lambda: ended in worker.get("/metrics").text)
     assert worker.get("/metrics?format=json").json()["workers"]["max"] == 10
     assert worker.get("/info").json()["langgraph_py_version"]
 

@@ -30,6 +30,7 @@ def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outcome]:
         phases=("examples", "fuzzing"),
         max_examples=EXAMPLES,
     )
+    place.await_the_end()
     place.leave()
 
 

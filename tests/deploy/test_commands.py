@@ -30,7 +30,8 @@ Start = Callable[[Program, Place], Running]
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
+def start(tmp_path: Path, database: Mapping[str, str]) -> Iterator[Start]:
+    """Start programs, which end before their database does."""
     made: list[Running] = []
 
     def starting(program: Program, place: Place) -> Running:
@@ -50,6 +51,7 @@ def database() -> Iterator[Mapping[str, str]]:
     with place.connect() as connection:
         connection.execute(f"drop schema {place.schema} cascade; create schema {place.schema}")
     yield {"DATABASE_URI": place.uri}
+    place.await_the_end()
     place.leave()
 
 
@@ -72,6 +74,10 @@ def wait_for(place: Place, key: Mapping[str, str], graph: str, given: Any) -> ht
     return httpx.post(f"{place.url}/runs/wait", json=body, headers=key, timeout=90)
 
 
+def read(url: str) -> httpx.Response:
+    return httpx.get(url, timeout=60)
+
+
 def test_kubernetes_migrates_probes_serves_and_stops(
     start: Start, database: Mapping[str, str], tmp_path: Path
 ) -> None:
@@ -92,9 +98,10 @@ def test_kubernetes_migrates_probes_serves_and_stops(
     assert wait_for(api_pod, {}, "echo", {"message": "hi"}).status_code == 401
     assert wait_for(api_pod, key, "echo", {"message": "hi"}).json()["reply"] == "hi"
     pending = '"lg_api_num_pending_runs": '
-    assert pending in json.dumps(httpx.get(f"{api_pod.url}/metrics?format=json").json())
+    assert pending in json.dumps(read(f"{api_pod.url}/metrics?format=json").json())
     ended = 'graphstead_runs_ended_total{graph_id="echo",status="success"} 1.0'
-    assert ended in httpx.get(f"{worker_pod.url}/metrics").text
+    # It counts behind the answer.
+    until_true(lambda: ended in read(f"{worker_pod.url}/metrics").text)
     assert_the_stop_loses_nothing(working, api_pod, key, tmp_path / "marks")
     assert serving.stop() == 0
 
@@ -129,7 +136,8 @@ def test_compose_serves_and_stops_and_the_image_is_found_healthy(
     key = key_for(programs["api"], place)
     assert wait_for(place, key, "echo", {"message": "hi"}).json()["reply"] == "hi"
     assert_the_scheme_of_the_proxy_is_believed(place, key)
-    assert "graphstead_processes 3.0" in httpx.get(f"{place.url}/metrics").text
+    # One API process answers before the other is there.
+    until_true(lambda: "graphstead_processes 3.0" in read(f"{place.url}/metrics").text)
     assert working.stop() == 0
     assert serving.stop() == 0
     failing = subprocess.run(place.command(check), capture_output=True)
@@ -144,7 +152,7 @@ def assert_the_scheme_of_the_proxy_is_believed(place: Place, key: Mapping[str, s
             f"{place.url}/.well-known/agent-card.json",
             params={"assistant_id": "chat"},
             headers=headers,
-            timeout=30,
+            timeout=60,
         )
     assert card.json()["supportedInterfaces"][0]["url"].startswith("https://")
 

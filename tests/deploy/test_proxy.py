@@ -89,8 +89,10 @@ def test_streams_waits_sockets_and_figures_through_a_proxy(proxy: str, tmp_path:
     assert_events_come_as_they_are_told(proxy, tmp_path / "events")
     assert_a_wait_says_that_it_waits(proxy, tmp_path / "waits")
     assert_a_socket_is_led_through(proxy)
-    assert httpx.get(f"{proxy}/metrics").status_code == 404
-    card = httpx.get(f"{proxy}/.well-known/agent-card.json", params={"assistant_id": "chat"})
+    assert httpx.get(f"{proxy}/metrics", timeout=60).status_code == 404
+    card = httpx.get(
+        f"{proxy}/.well-known/agent-card.json", params={"assistant_id": "chat"}, timeout=60
+    )
     assert card.json()["supportedInterfaces"][0]["url"].startswith(f"{proxy}/a2a/")
 
 
@@ -121,7 +123,7 @@ def assert_a_wait_says_that_it_waits(proxy: str, marks: Path) -> None:
 
 
 def assert_a_socket_is_led_through(proxy: str) -> None:
-    thread_id = httpx.post(f"{proxy}/threads", json={}).json()["thread_id"]
+    thread_id = httpx.post(f"{proxy}/threads", json={}, timeout=60).json()["thread_id"]
     address = f"{proxy.replace('http', 'ws', 1)}/threads/{thread_id}/stream/events"
     params = {"channels": ["lifecycle"]}
     with connect(address, open_timeout=60) as socket:

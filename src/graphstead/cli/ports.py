@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import socket
@@ -70,13 +71,18 @@ def _next_free(host: str, port: int) -> int | None:
 def _holder(port: int) -> int | None:
     """Return the process that listens on the port, where Linux tells and we may look."""
     inodes = {f"socket:[{inode}]" for inode in _listening(port)}
-    for link in Path("/proc").glob("[0-9]*/fd/*"):
-        try:
-            if os.readlink(link) in inodes:
-                return int(link.parts[2])
-        except OSError:
-            continue
-    return None
+    processes = Path("/proc").glob("[0-9]*")
+    return next((int(one.name) for one in processes if inodes & _open_in(one)), None)
+
+
+def _open_in(process: Path) -> set[str]:
+    """Return what a process has open; nothing of one that ends meanwhile, or is not ours."""
+    found = set()
+    with contextlib.suppress(OSError):
+        for number in os.listdir(process / "fd"):
+            with contextlib.suppress(OSError):
+                found.add(os.readlink(process / "fd" / number))
+    return found
 
 
 def _listening(port: int) -> list[str]:

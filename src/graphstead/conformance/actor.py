@@ -13,11 +13,13 @@ from graphstead.conformance.client import Client
 from graphstead.conformance.exchange import Exchange
 from graphstead.conformance.power import Commands
 
-__all__ = ["ENDED", "NOBODY", "Actor"]
+__all__ = ["ENDED", "ENDLESS", "NOBODY", "Actor"]
 
 ENDED = frozenset({"success", "error", "timeout", "interrupted"})
 # An id of the right form that no server has.
 NOBODY = "01999f3c-6b1a-7d52-9c5e-2f7f0c3b8a11"
+# Input of a slow run that ends by what is done to it, however late that comes.
+ENDLESS = {"steps": 20, "sleep_s": 5.0}
 NOT_IMPLEMENTED = 501
 PAUSE_S = 0.05
 
@@ -70,9 +72,9 @@ class Actor:
         return self.post(f"/threads/{thread_id}/runs/wait", self.cast.body(role, **fields))
 
     def running(self, thread_id: str, role: str = "slow", **fields: Any) -> str:
-        """Start a run and wait until it runs; return its id."""
+        """Start a run and wait until it has begun; return its id."""
         run_id = self.start(thread_id, role, **fields)
-        self.until(lambda: self.status(thread_id, run_id) == "running", "the run never ran")
+        self.until(lambda: self.status(thread_id, run_id) != "pending", "the run never ran")
         return run_id
 
     def status(self, thread_id: str, run_id: str) -> str:

@@ -16,6 +16,8 @@ from graphstead.conformance.exchange import Event, Exchange, events_in
 __all__ = ["Client", "Target"]
 
 JSON = "application/json"
+# Less than servers let a connection be idle: one that they close must not meet a request.
+IDLE_S = 1.0
 MAKERS = {"/assistants": "assistant_id", "/threads": "thread_id", "/runs/crons": "cron_id"}
 
 
@@ -31,7 +33,10 @@ class Target:
     def of(cls, base_url: str, headers: Mapping[str, str], timeout_s: float) -> Target:
         """Open connections to a server; `headers` go with every request."""
         base_url = base_url.rstrip("/")
-        http = httpx.Client(base_url=base_url, headers=dict(headers), timeout=timeout_s)
+        limits = httpx.Limits(keepalive_expiry=IDLE_S)
+        http = httpx.Client(
+            base_url=base_url, headers=dict(headers), timeout=timeout_s, limits=limits
+        )
         return cls(base_url, http, timeout_s)
 
 
@@ -73,12 +78,18 @@ class Client:
         until: Callable[[list[Event]], bool] | None = None,
         timeout_s: float | None = None,
     ) -> Exchange:
-        """Read a stream until it ends, `until` holds of the events so far, or the time is up."""
+        """Read a stream until it ends, `until` holds of the events so far, or the time is up.
+
+        `timeout_s` is how long to listen once the answer has begun.
+        """
         limit_s = self.target.timeout_s if timeout_s is None else timeout_s
-        deadline_s = time.monotonic() + limit_s
         request = self._request(method, path, body, query, headers, content)
-        request.extensions["timeout"] = httpx.Timeout(limit_s).as_dict()
+        patience = httpx.Timeout(self.target.timeout_s).as_dict()
+        request.extensions["timeout"] = patience
         answer = self.target.http.send(request, stream=True)
+        # Asked for anew with each piece that is read.
+        patience["read"] = limit_s
+        deadline_s = time.monotonic() + limit_s
         read = bytearray()
         try:
             for chunk in answer.iter_bytes():

@@ -26,7 +26,7 @@ __all__ = ["disk", "extras", "port", "versions"]
 GIB = 1024**3
 LOW_BYTES, TOO_LOW_BYTES = GIB, 64 * 1024**2
 PACKAGES = ("langgraph", "langchain-core", "langgraph-sdk")
-ANSWER_S = 2.0
+ANSWER_S = 5.0
 CURE_OF_ENGINE = (
     "pip install 'jsonschema-rs>=0.60.1', in an environment without langgraph-cli[inmem],"
     " which wants an older one"

@@ -6,7 +6,7 @@ import re
 import time
 import uuid
 
-from graphstead.conformance.actor import NOBODY, Actor
+from graphstead.conformance.actor import ENDLESS, NOBODY, Actor
 from graphstead.conformance.checking import check, expect, same
 
 RUN_PATH = re.compile(r"(/threads/[0-9a-f-]{36})?/runs/[0-9a-f-]{36}$")
@@ -138,11 +138,9 @@ def a_deleted_run_is_gone(on: Actor) -> None:
 def a_deleted_run_under_way_frees_its_thread(on: Actor) -> None:
     """A run that is deleted while it runs stops, and its thread is busy no more."""
     thread_id = on.thread()
-    run_id = on.running(thread_id)
+    run_id = on.running(thread_id, input=ENDLESS)
     on.ask("DELETE", f"/threads/{thread_id}/runs/{run_id}")
-    on.until(
-        lambda: on.get(f"/threads/{thread_id}")["status"] == "idle", "the thread stayed busy", 5
-    )
+    on.until(lambda: on.get(f"/threads/{thread_id}")["status"] == "idle", "the thread stayed busy")
 
 
 @check("runs", "echo", profile="full")

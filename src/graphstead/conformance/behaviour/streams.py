@@ -10,6 +10,8 @@ from graphstead.conformance.checking import check, expect, same
 from graphstead.conformance.exchange import Event, Exchange
 
 FEW = {"steps": 5, "sleep_s": 0.1}
+# Takes longer than anybody takes to join it.
+LONG = {"steps": 20, "sleep_s": 0.25}
 FROM_START = {"last-event-id": "-1"}
 
 
@@ -93,10 +95,10 @@ def the_run_has_ended_when_its_stream_does(on: Actor) -> None:
 def a_run_can_be_joined_while_it_runs(on: Actor) -> None:
     """`GET …/stream` of a run under way tells what comes from then on, to its end."""
     thread_id = on.thread()
-    run_id = on.running(thread_id, input=FEW, stream_mode=["values"], stream_resumable=True)
+    run_id = on.running(thread_id, input=LONG, stream_mode=["values"], stream_resumable=True)
     told = on.ask("GET", f"/threads/{thread_id}/runs/{run_id}/stream")
     counts = [event.json().get("count") for event in told.told() if event.name == "values"]
-    expect(counts and counts[-1] == FEW["steps"], f"counts told: {counts}")
+    expect(counts and counts[-1] == LONG["steps"], f"counts told: {counts}")
 
 
 @check("replay", "slow")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 
-from graphstead.conformance.actor import NOBODY, Actor
+from graphstead.conformance.actor import ENDLESS, NOBODY, Actor
 from graphstead.conformance.checking import check, expect, same
 
 
@@ -134,7 +134,9 @@ def an_unknown_thread_is_not_found(on: Actor) -> None:
 def a_thread_is_busy_while_it_runs(on: Actor) -> None:
     """While a run is under way its thread is `busy`, and its state cannot be changed (409)."""
     thread_id = on.thread()
-    on.running(thread_id)
+    run_id = on.running(thread_id, input=ENDLESS)
     same(on.get(f"/threads/{thread_id}")["status"], "busy", "status of the thread")
     update = {"values": {"count": 0}}
     same(on.refused("POST", f"/threads/{thread_id}/state", update), 409, "status of the update")
+    on.ask("POST", f"/threads/{thread_id}/runs/{run_id}/cancel")
+    on.settled(thread_id)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from graphstead.conformance.actor import Actor
+from graphstead.conformance.actor import ENDLESS, Actor
 from graphstead.conformance.checking import check, expect, same
 
-LONG = {"steps": 12, "sleep_s": 0.15}
+# Takes longer than a few requests, be client and server slow.
+LONG = {"steps": 20, "sleep_s": 0.25}
 SHORT = {"steps": 4, "sleep_s": 0.15}
 
 
@@ -13,7 +14,7 @@ SHORT = {"steps": 4, "sleep_s": 0.15}
 def reject(on: Actor) -> None:
     """With `reject` a run on a busy thread is a 409 and is not stored; the first run goes on."""
     thread_id = on.thread()
-    first = on.running(thread_id, input=SHORT)
+    first = on.running(thread_id, input=LONG)
     path, body = f"/threads/{thread_id}/runs", on.cast.body("echo", multitask_strategy="reject")
     for place in (path, f"{path}/wait", f"{path}/stream"):
         same(on.refused("POST", place, body), 409, f"status of POST {place}")
@@ -42,7 +43,8 @@ def enqueue(on: Actor) -> None:
 def interrupt(on: Actor) -> None:
     """With `interrupt` the first run ends as interrupted and keeps its steps; the second runs."""
     thread_id = on.thread()
-    first = on.running(thread_id, input=LONG)
+    first = on.running(thread_id, input=ENDLESS)
+    on.until(lambda: on.values(thread_id).get("count") is not None, "no step was ever stored")
     second = on.start(thread_id, "slow", input=SHORT, multitask_strategy="interrupt")
     same(on.ended(thread_id, second), "success", "status of the second run")
     same(on.status(thread_id, first), "interrupted", "status of the first run")
@@ -54,7 +56,7 @@ def interrupt(on: Actor) -> None:
 def rollback(on: Actor) -> None:
     """With `rollback` the first run is gone with its checkpoints, as if it had never run."""
     thread_id = on.thread()
-    first = on.running(thread_id, input=LONG)
+    first = on.running(thread_id, input=ENDLESS)
     second = on.start(thread_id, "slow", input=SHORT, multitask_strategy="rollback")
     same(on.ended(thread_id, second), "success", "status of the second run")
     same(on.refused("GET", f"/threads/{thread_id}/runs/{first}"), 404, "status of the first run")
