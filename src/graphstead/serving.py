@@ -83,6 +83,7 @@ def server_options(settings: Settings) -> dict[str, Any]:
         "log_config": None,
         "access_log": False,
         "server_header": False,
+        "timeout_keep_alive": settings.keep_alive_s,
         "timeout_graceful_shutdown": max(1, round(settings.drain_s)),
     }
 

@@ -142,6 +142,12 @@ class Settings(BaseSettings):
         "GRAPHSTEAD_DRAIN_S",
         gt=0,
     )
+    keep_alive_s: float = _setting(
+        75.0,
+        "Seconds an idle connection stays open; more than a proxy in front keeps one (nginx: 60).",
+        "GRAPHSTEAD_KEEP_ALIVE_S",
+        gt=0,
+    )
     lease_s: float = _setting(
         15.0,
         "Seconds without a sign of life after which a worker's runs are taken over; one for all.",

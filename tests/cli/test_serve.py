@@ -9,6 +9,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from http.client import HTTPConnection
 from pathlib import Path
 
 import httpx
@@ -48,6 +50,18 @@ def test_runs_go_from_the_api_to_a_worker_and_back(served: Server) -> None:
     assert len(parts(served, "graphstead worker")) == 1
     # One of the two answers before the other is there.
     wait_for(lambda: len(parts(served, "graphstead.prefork")) == 3)
+
+
+def test_an_idle_connection_outlives_what_proxies_keep(served: Server) -> None:
+    """Gunicorn alone gives it two seconds: a POST that a proxy sends just then is lost."""
+    with closing(HTTPConnection("127.0.0.1", served.port, timeout=60)) as connection:
+        connection.connect()
+        plug = connection.sock
+        for pause_s in (2.5, 0):
+            connection.request("GET", "/ok")
+            assert connection.getresponse().read().startswith(b'{"ok":true')
+            time.sleep(pause_s)
+        assert connection.sock is plug
 
 
 def test_a_stream_crosses_processes(served: Server) -> None:
