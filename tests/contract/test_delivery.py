@@ -118,7 +118,7 @@ async def test_streams_end_cleanly_when_the_server_drains(make_app: Callable[...
     app = make_app(engine=closed, drain=drain)
     async with (
         serving(app) as url,
-        httpx.AsyncClient(base_url=url) as client,
+        httpx.AsyncClient(base_url=url, timeout=IDLE_S) as client,
         client.stream("GET", EVENTS, params={"how": "idle"}) as response,
     ):
         chunks = response.aiter_raw()
@@ -133,7 +133,7 @@ async def test_strict_streams_turn_an_undeclared_event_into_an_error(
 ) -> None:
     caplog.set_level(logging.CRITICAL)
     app = make_app(engine=asyncio.Queue(), response_validation="strict")
-    async with serving(app) as url, httpx.AsyncClient(base_url=url) as client:
+    async with serving(app) as url, httpx.AsyncClient(base_url=url, timeout=IDLE_S) as client:
         good = await client.get(EVENTS)
         surprise = await client.get(EVENTS, params={"how": "undeclared"})
         wrong = await client.get(EVENTS, params={"how": "wrong"})
@@ -177,7 +177,7 @@ async def test_slow_json_stays_incomplete_when_the_server_drains(
 ) -> None:
     drain = asyncio.Event()
     app = make_app(engine=asyncio.Queue(), drain=drain)
-    async with serving(app) as url, httpx.AsyncClient(base_url=url) as client:
+    async with serving(app) as url, httpx.AsyncClient(base_url=url, timeout=IDLE_S) as client:
         with pytest.raises(httpx.RemoteProtocolError, match="incomplete"):
             async with client.stream("GET", "/streams/slow", params={"how": "idle"}) as response:
                 async for _ in response.aiter_raw():

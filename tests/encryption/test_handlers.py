@@ -147,14 +147,20 @@ def test_a_handler_that_fails_stores_nothing_and_loses_nothing(toy: Server, call
     assert server.get(f"/threads/{thread}").json()["metadata"]["note"] == SECRET
 
 
-def test_a_run_that_cannot_be_stored_waits_for_its_handlers(toy: Server, calls: Path) -> None:
+def test_a_run_that_cannot_be_stored_waits_for_its_handlers(
+    toy: Server, calls: Path, tmp_path: Path
+) -> None:
     server = toy
     thread, other = make_thread(server, "north"), make_thread(server, "south")
-    body = {"assistant_id": "keeper", "input": {"secret": SECRET, "steps": 3, "sleep_s": 0.3}}
+    gate = tmp_path / "gate"
+    told = {"secret": SECRET, "steps": 3, "gate": str(gate)}
+    body = {"assistant_id": "keeper", "input": told}
     made = server.post(f"/threads/{thread}/runs", body, headers=by("north")).json()
     place = f"/threads/{thread}/runs/{made['run_id']}"
-    until_true(lambda: server.get(place).json()["status"] == "running")
+    until_true(gate.with_name("gate.reached").exists)
+    assert server.get(place).json()["status"] == "running"
     set_mode(calls, "raise")
+    gate.touch()
     until_true(lambda: "cannot be encrypted and waits" in server.log)
     set_mode(calls, "")
     assert server.get(f"{place}/join").json()["count"] == 3
@@ -185,7 +191,7 @@ def test_a_newer_ciphertext_takes_the_place_of_the_one_that_was_read(
         assert server.get(f"/threads/{thread}/state").json()["values"]["secret"] == SECRET
     # Whoever reads what is up to date encrypts nothing.
     assert {name for name, model, *_ in called(calls) if model == "thread"} == {"decrypt.json"}
-    assert b"toy-2-rotated:" in on_disk(server)
+    until_true(lambda: b"toy-2-rotated:" in on_disk(server))
 
 
 def test_handlers_that_leave_something_in_clear_are_refused_at_start(
@@ -212,4 +218,4 @@ def test_handlers_that_leave_something_in_clear_are_refused_at_start(
     thread = server.post("/threads", {}).json()["thread_id"]
     assert run(server, thread, "")["secret"] == SECRET
     assert SECRET.encode() not in on_disk(server)
-    assert SECRET.encode()[::-1] in on_disk(server)
+    until_true(lambda: SECRET.encode()[::-1] in on_disk(server))

@@ -70,7 +70,7 @@ async def test_what_is_told_is_read_back_and_lies_nowhere_in_clear(
     server.post("/threads", {"metadata": {"note": f"{SECRET} once"}}, headers=keyed)
 
     assert SECRET.encode() not in on_disk(server)
-    assert b'"owner":"ann"' in on_disk(server)
+    until_true(lambda: b'"owner":"ann"' in on_disk(server))
 
     for restart in (False, True):
         if restart:
@@ -110,19 +110,21 @@ async def test_what_is_told_is_read_back_and_lies_nowhere_in_clear(
 
 
 async def test_a_killed_run_goes_on_from_its_encrypted_checkpoint(
-    project: Callable[..., Path], serve: MakeServer, clients: Clients
+    project: Callable[..., Path], serve: MakeServer, clients: Clients, tmp_path: Path
 ) -> None:
     server = serve(project(), LANGGRAPH_AES_KEY=KEY).start()
     client = clients(server)
-    thread = (await client.threads.create())["thread_id"]
-    run = await client.runs.create(thread, "keeper", input=told(steps=6, sleep_s=0.4))
+    thread, gate = (await client.threads.create())["thread_id"], tmp_path / "gate"
+    run = await client.runs.create(thread, "keeper", input=told(steps=6, gate=str(gate)))
 
     def has_begun() -> bool:
         state = server.get(f"/threads/{thread}/state").json()
         return bool(state["values"].get("count", 0) >= 2)
 
     until_true(has_begun)
-    server.restart(kill=True)
+    server.kill()
+    gate.touch()
+    server.start()
     values = await client.runs.join(thread, run["run_id"])
     assert values["count"] == 6
     assert server.get(f"/threads/{thread}/runs/{run['run_id']}").json()["attempt"] == 2

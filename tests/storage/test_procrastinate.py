@@ -128,9 +128,9 @@ async def test_workers_fetch_the_jobs_and_hear_the_bell(
     listener = worker.doorbells.listen(READY)
     for _ in range(3):
         await api.write(make_due)
-        assert await listener.wait(20)
+        assert await listener.wait(60)
         assert await asyncio.to_thread(take, worker, 9) == 1
-    await asyncio.to_thread(until_true, lambda: jobs(place) == [], 20)
+    await asyncio.to_thread(until_true, lambda: jobs(place) == [])
 
 
 async def test_a_worker_without_room_passes_the_job_on(
@@ -139,7 +139,7 @@ async def test_a_worker_without_room_passes_the_job_on(
     listener = worker.doorbells.listen(READY)
     await api.write(make_due)
     for _ in range(3):
-        assert await listener.wait(20), "nobody looks, so it comes again"
+        assert await listener.wait(60), "nobody looks, so it comes again"
     assert take(worker, 9) == 1
 
 
@@ -164,7 +164,7 @@ def test_each_try_of_a_webhook_call_is_a_job(place: PostgresPlace, api: Postgres
     assert jobs(place, "deliveries") == [False]
     api.write_blocking(lambda tx: tx.deliveries.take(now_ms, now_ms + 90_000, 1))
     assert sorted(jobs(place, "deliveries")) == [False, True], "its lease is one, too"
-    api.write_blocking(lambda tx: tx.deliveries.put_off(row.run_id, now_ms + 9_000, "why"))
+    api.write_blocking(lambda tx: tx.deliveries.put_off(row.run_id, now_ms + 60_000, "why"))
     assert sorted(jobs(place, "deliveries")) == [False, True, True]
 
 
@@ -175,14 +175,14 @@ def test_jobs_ring_for_crons_and_webhook_calls(
     soon_ms = int(time.time() * 1000) + 300
     api.write_blocking(lambda tx: tx.crons.insert(make_cron(next_run_ms=soon_ms)))
     api.write_blocking(lambda tx: tx.deliveries.add(make_delivery(next_try_ms=soon_ms)))
-    assert crons.wait(20) and deliveries.wait(20)
+    assert crons.wait(60) and deliveries.wait(60)
 
 
 def test_a_sweep_is_rung_for_again_and_again(worker: PostgresStorage) -> None:
     sweep = hear(worker, "sweep")
     assert worker.doorbells.prompts
     for _ in range(2):
-        assert sweep.wait(20)
+        assert sweep.wait(60)
         sweep.clear()
 
 

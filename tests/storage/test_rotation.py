@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from databases import REDIS, PostgresPlace, check_redis
+from servers import until_true
 
 from graphstead.storage.aes import AesCipher
 from graphstead.storage.base import Storage
@@ -139,7 +140,7 @@ async def test_events_in_redis_keep_a_key_until_they_go() -> None:
     assert turning.streams() == {AesCipher(OLD).name: 1}
     assert turning.retire() == (AesCipher(OLD).name,)
     streams.delete(["r"])
-    assert turning.streams() == {}
+    until_true(lambda: turning.streams() == {})
     for one in storages:
         one.close()
     place.leave()

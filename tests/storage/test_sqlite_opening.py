@@ -194,7 +194,7 @@ def refusal_without_privileges(path: Path) -> str:
         env={**os.environ, "PYTHONPATH": str(sources)},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
     )
     return done.stdout.strip() or done.stderr
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any, Literal, TypedDict
 
 from langgraph.config import get_stream_writer
@@ -18,6 +19,7 @@ class Told(TypedDict, total=False):
     count: int
     fails: bool
     asks: bool
+    gate: str
 
 
 async def tell(state: Told, runtime: Runtime[Any]) -> Told:
@@ -26,11 +28,20 @@ async def tell(state: Told, runtime: Runtime[Any]) -> Told:
     get_stream_writer()({"streamed": f"{secret} in a stream"})
     await runtime.store.aput(("kept",), "by-graph", {"text": f"{secret} in the store", "n": 7})
     await asyncio.sleep(state.get("sleep_s", 0))
+    if "gate" in state and state.get("count", 0) + 1 == state["steps"]:
+        await opened(state["gate"])
     if state.get("fails"):
         raise ValueError(f"{secret} in an error")
     if state.get("asks"):
         interrupt({"question": f"{secret} in a question"})
     return {"count": state.get("count", 0) + 1}
+
+
+async def opened(gate: str) -> None:
+    """Let the test know that the last step is here, and wait until it makes a file of that name."""
+    await asyncio.to_thread(Path(f"{gate}.reached").touch)
+    while not await asyncio.to_thread(Path(gate).exists):  # noqa: ASYNC110 - a file, no event
+        await asyncio.sleep(0.05)
 
 
 def more(state: Told) -> Literal["tell", "__end__"]:
