@@ -138,6 +138,39 @@ def test_a_rolling_restart_fails_no_request_and_loses_no_event(
         assert [data["step"] for data in payloads(parts, "custom")] == list(range(1, STEPS + 1))
 
 
+async def test_a_stream_tells_all_though_its_run_ends_while_the_server_stops(
+    tmp_path: Path,
+) -> None:
+    """The client notices nothing of the stop before the run is over."""
+    made = Fleet(tmp_path, SqlitePlace(tmp_path / "data"))
+    gates = tmp_path / "gates"
+    gates.mkdir()
+    (gates / "step-1").touch()
+
+    def stop_until_the_run_is_over() -> None:
+        assert made.apis[0].stop() == 0, made.apis[0].log
+        (gates / "all").touch()
+        until_true(lambda: made.rows("select status from ends") == [("success",)])
+        made.api()
+
+    try:
+        url = made.api().url
+        made.worker()
+        heard: list[StreamPart] = []
+        async with get_client(url=url) as client:
+            thread_id = (await client.threads.create())["thread_id"]
+            given = body(gates, steps=3)["input"]
+            async for part in client.runs.stream(
+                thread_id, "trail", input=given, stream_mode="custom", stream_resumable=True
+            ):
+                heard.append(part)
+                if part.event == "custom" and part.data["step"] == 2:
+                    stop_until_the_run_is_over()
+        assert [data["step"] for data in payloads(heard, "custom")] == [1, 2, 3]
+    finally:
+        made.close()
+
+
 def test_who_was_let_in_before_a_stop_is_answered(tmp_path: Path) -> None:
     """The requests come only after the signal, over connections that were made before it."""
     made = Fleet(tmp_path, SqlitePlace(tmp_path / "data"))
