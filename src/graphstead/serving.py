@@ -20,13 +20,13 @@ from graphstead.settings import Settings
 
 WS_MESSAGE_BYTES = 16 * 1024 * 1024
 WS_PING_S = 20.0
-LAST_REQUESTS_S = 0.2
+LAST_REQUESTS_S, LAST_TURNS = 0.2, 5
 
 __all__ = ["DrainServer", "serve", "server_options"]
 
 
 class DrainServer(uvicorn.Server):
-    """Set the drain event first, so that streams end with their last frame and are not cut.
+    """Set the drain event first, so that streams end behind a whole frame.
 
     Uvicorn waits for open responses before it runs the lifespan's end; an endless stream would
     hold it until the time limit. A signal ends the process with code 0, as a stop is no fault.
@@ -62,6 +62,9 @@ class DrainServer(uvicorn.Server):
         listening = [one for server in self.servers for one in server.sockets]
         if drop_connections(listening):
             await asyncio.sleep(LAST_REQUESTS_S)
+            # A process that was kept waiting finds requests there which it has not read yet.
+            for _ in range(LAST_TURNS):
+                await asyncio.sleep(0)
             admit_connections(listening)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:

@@ -113,7 +113,9 @@ async def test_head_opens_no_stream(live: httpx.AsyncClient, closed: asyncio.Que
     assert slow.headers["location"] == "/join"
 
 
-async def test_streams_end_cleanly_when_the_server_drains(make_app: Callable[..., Any]) -> None:
+async def test_a_stream_that_can_be_rejoined_stays_incomplete_when_the_server_drains(
+    make_app: Callable[..., Any],
+) -> None:
     drain, closed = asyncio.Event(), asyncio.Queue[float]()
     app = make_app(engine=closed, drain=drain)
     async with (
@@ -124,8 +126,9 @@ async def test_streams_end_cleanly_when_the_server_drains(make_app: Callable[...
         chunks = response.aiter_raw()
         await anext(chunks)
         drain.set()
-        rest = [chunk async for chunk in chunks]
-    assert rest == [] and closed.qsize() == 1
+        with pytest.raises(httpx.RemoteProtocolError, match="incomplete"):
+            raise AssertionError([chunk async for chunk in chunks])
+    assert closed.qsize() == 1
 
 
 async def test_strict_streams_turn_an_undeclared_event_into_an_error(

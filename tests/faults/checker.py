@@ -15,7 +15,7 @@ from faults.ledger import Frame, Intent, Ledger, ThreadFrame
 from faults.load import HookCall, called, done_in, frames, listen
 
 NEAR_S = 5.0
-LONGEST_REPLAY_S = 20.0
+LONGEST_REPLAY_S = 60.0
 ENDED = {"success", "interrupted"}
 
 # Each finds nothing in a sound database.

@@ -49,6 +49,15 @@ class Crowd:
         given = {"marks": str(self.marks), "steps": steps, "sleep_s": sleep_s, "count": 0}
         return {"assistant_id": "walk", "input": given, "durability": "sync", **fields}
 
+    def long_body(self, *, steps: int, sleep_s: float, **fields: Any) -> dict[str, Any]:
+        """Return the body of a run that waits before each step until it is let on."""
+        body = self.body(steps=steps, sleep_s=sleep_s, **fields)
+        return {**body, "input": {**body["input"], "gates": str(self.gates)}}
+
+    @property
+    def gates(self) -> Path:
+        return self.marks.with_name("gates")
+
     def _repeat(self, way: Callable[[httpx.Client, int], None]) -> None:
         turn = 0
         with httpx.Client(base_url=self.url, timeout=30) as client:

@@ -77,10 +77,13 @@ def storm(
     calm_s: tuple[float, float] = (0.5, 3.0),
     pace_s: float = 0.3,
     only: str = "",
+    least_blows: int = 0,
+    least_runs: int = 0,
 ) -> Report:
     """Raise a storm for that long, wait until all is worked off, and judge.
 
-    With `only` it strikes with those blows alone whose names begin with that.
+    With `only` it strikes with those blows alone whose names begin with that. On a
+    slow machine it lasts until so many blows have struck and so many runs are promised.
     """
     chance, ledger, done = random.Random(seed), Ledger(), Counter[str]()
     clock = Clock(folder / "clock-step", ledger)
@@ -91,7 +94,11 @@ def storm(
             every = Blows(fleet, chance, LEASE_S).all() | more(fleet) | clock_blows(clock, chance)
             blows = {name: blow for name, blow in every.items() if name.startswith(only)}
             until_s = time.monotonic() + seconds
-            while time.monotonic() < until_s:
+            while (
+                time.monotonic() < until_s
+                or done.total() < least_blows
+                or len(ledger.intents) < least_runs
+            ):
                 time.sleep(chance.uniform(*calm_s))
                 name = _next(blows, done, chance)
                 done[name] += 1

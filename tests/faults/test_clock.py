@@ -99,7 +99,7 @@ def test_a_followed_thread_tells_of_all_its_runs_though_the_clock_goes_back(
     clock.step(-HOUR_S)
     (gates / "all").touch()
     followed = Followed(thread_id, [Intent("i", 2, run_id=run["run_id"]) for run in runs])
-    url, until_s = fleet.apis[0].url, time.monotonic() + 30
+    url, until_s = fleet.apis[0].url, time.monotonic() + 60
     heard: list[ThreadFrame] = []
     with httpx.Client(timeout=30) as client:
         assert listen(client, url, followed, heard, until_s), heard

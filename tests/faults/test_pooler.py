@@ -89,7 +89,8 @@ def test_a_cron_makes_runs_and_their_webhooks_are_called(fleet: Fleet) -> None:
             "/runs/crons", {**body(steps=1), "schedule": "* * * * * *", "webhook": receiver.url}
         )
         until_true(lambda: len(receiver.calls) > 1, 60)
-        httpx.delete(f"{fleet.api().url}/runs/crons/{cron['cron_id']}").raise_for_status()
+        url = f"{fleet.api().url}/runs/crons/{cron['cron_id']}"
+        httpx.delete(url, timeout=60).raise_for_status()
 
 
 def test_runs_of_a_killed_worker_are_taken_over_long_before_its_lease_is_over(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import socket
 import threading
-import time
 import traceback
 from collections import Counter
 from collections.abc import Iterator
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 from factories import payloads, seq_of
 from faults.fleet import Fleet
@@ -85,7 +86,7 @@ class Following:
         self._thread.start()
 
     def wait_begun(self) -> None:
-        until_true(lambda: all(self.streams) or bool(self.faults), 30)
+        until_true(lambda: all(self.streams) or bool(self.faults))
 
     def join(self) -> None:
         self._thread.join()
@@ -137,20 +138,64 @@ def test_a_rolling_restart_fails_no_request_and_loses_no_event(
         assert [data["step"] for data in payloads(parts, "custom")] == list(range(1, STEPS + 1))
 
 
+async def test_a_stream_tells_all_though_its_run_ends_while_the_server_stops(
+    tmp_path: Path,
+) -> None:
+    """The client notices nothing of the stop before the run is over."""
+    made = Fleet(tmp_path, SqlitePlace(tmp_path / "data"))
+    gates = tmp_path / "gates"
+    gates.mkdir()
+    (gates / "step-1").touch()
+
+    def stop_until_the_run_is_over() -> None:
+        assert made.apis[0].stop() == 0, made.apis[0].log
+        (gates / "all").touch()
+        until_true(lambda: made.rows("select status from ends") == [("success",)])
+        made.api()
+
+    try:
+        url = made.api().url
+        made.worker()
+        heard: list[StreamPart] = []
+        async with get_client(url=url) as client:
+            thread_id = (await client.threads.create())["thread_id"]
+            given = body(gates, steps=3)["input"]
+            async for part in client.runs.stream(
+                thread_id, "trail", input=given, stream_mode="custom", stream_resumable=True
+            ):
+                heard.append(part)
+                if part.event == "custom" and part.data["step"] == 2:
+                    stop_until_the_run_is_over()
+        assert [data["step"] for data in payloads(heard, "custom")] == [1, 2, 3]
+    finally:
+        made.close()
+
+
 def test_who_was_let_in_before_a_stop_is_answered(tmp_path: Path) -> None:
     """The requests come only after the signal, over connections that were made before it."""
     made = Fleet(tmp_path, SqlitePlace(tmp_path / "data"))
     port = httpx.URL(made.api().url).port or 0
     plugs = [socket.create_connection(("127.0.0.1", port), 10) for _ in range(20)]
+    [serving] = psutil.Process(made.apis[0].pid).children()
     try:
+        # It goes on once all of them are there: its patience is shorter than a busy machine's.
+        serving.suspend()
         made.apis[0].ask_to_stop()
-        time.sleep(0.02)
+        until_true(lambda: is_told_to_end(serving.pid))
         for plug in plugs:
             plug.settimeout(30)
             plug.sendall(b"GET /ok HTTP/1.1\r\nHost: x\r\n\r\n")
+        serving.resume()
         assert {plug.recv(15) for plug in plugs} == {b"HTTP/1.1 200 OK"}
         assert made.apis[0].stop() == 0, made.apis[0].log
     finally:
         for plug in plugs:
             plug.close()
         made.close()
+
+
+def is_told_to_end(pid: int) -> bool:
+    """Tell whether SIGTERM waits for a process that is stopped."""
+    status = Path(f"/proc/{pid}/status").read_text().splitlines()
+    pending = next(line.split()[1] for line in status if line.startswith("ShdPnd:"))
+    return bool(int(pending, 16) & 1 << (signal.SIGTERM - 1))

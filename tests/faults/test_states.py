@@ -152,7 +152,8 @@ def test_each_date_of_a_cron_makes_one_run_though_workers_are_killed(fleet: Flee
         until_true(lambda known=known: len(fleet.rows(made, named)) > known)  # type: ignore[misc]
         time.sleep(chance.uniform(0.5, 1.5))
         chance.choice(workers).kill()
-    assert httpx.delete(f"{fleet.api().url}/runs/crons/{cron['cron_id']}").is_success
+    url = f"{fleet.api().url}/runs/crons/{cron['cron_id']}"
+    assert httpx.delete(url, timeout=60).is_success
     seconds = [start_ms // 1000 for (start_ms,) in fleet.rows(made, named)]
     assert len(seconds) == len(set(seconds)), "a date made two runs"
     wait_idle(fleet)

@@ -18,7 +18,17 @@ SEED = 20_261_130
 def test_a_storm_breaks_no_promise(
     database: str, seconds: float, only: str, tmp_path: Path
 ) -> None:
-    report = storm(database, SEED, seconds, tmp_path, calm_s=(0, 0.3), pace_s=0.4, only=only)
+    report = storm(
+        database,
+        SEED,
+        seconds,
+        tmp_path,
+        calm_s=(0, 0.3),
+        pace_s=0.4,
+        only=only,
+        least_blows=2,
+        least_runs=21,
+    )
     assert report.faults == []
     assert sum(report.blows.values()) >= 2
     assert sum(report.runs.values()) > 20

@@ -43,7 +43,15 @@ def taken_over(fleet: Fleet, gates: Path) -> tuple[Any, Part]:
     run = on_new_thread(fleet, body(gates, steps=3, stream_resumable=True, stream_mode="custom"))
     zombie = frozen_at(fleet, gates, "step-2")
     assert pid_at(gates, "step-2", number=2) != zombie.pid
+    # What was said before a gate is written a little after one stands before it.
+    until_true(lambda: has_said_it_is_before_step_2(fleet, run))
     return run, zombie
+
+
+def has_said_it_is_before_step_2(fleet: Fleet, run: Any) -> bool:
+    """Tell whether the events of the second attempt are stored as far as it has come."""
+    events = [event for _, _, event in written(fleet, run)["its events"]]
+    return events.count("metadata") == 2 and events[-1] == "custom"
 
 
 def wait_until_it_knows(zombie: Part, run: Any) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from gateway.gateways import Gateway
 from gateway.upstreams import Upstream, says, says_json
+from servers import until_true
 
 from graphstead import __version__
 
@@ -122,8 +123,10 @@ def test_metrics_count_by_operation(behind: Upstream, enforcing: Gateway) -> Non
     behind.answer = says_json({"ok": True})
     enforcing.get("/ok")
     enforcing.get("/nowhere")
+    answered = 'graphstead_gateway_requests_total{method="GET",path="/ok",status="200"}'
+    # It is counted once its answer is on its way.
+    until_true(lambda: answered in enforcing.get("/_gateway/metrics").text)
     text = enforcing.get("/_gateway/metrics").text
-    assert 'graphstead_gateway_requests_total{method="GET",path="/ok",status="200"}' in text
     assert 'graphstead_gateway_refused_total{code="not_found"}' in text
     assert "nowhere" not in text
 

@@ -90,7 +90,12 @@ async def send_events(
     check: CheckFrames | None = None,
     headers_only: bool = False,
 ) -> None:
-    """Stream frames as they come; a fault of the source becomes a last ``error`` event."""
+    """Stream frames as they come; a fault of the source becomes a last ``error`` event.
+
+    When the server drains, a stream with a Location stays incomplete behind a whole frame. SDKs
+    rejoin it there; after a clean end they would ask for the run, and miss its last events where
+    it has ended meanwhile.
+    """
     headers = [*EVENT_HEADERS, *wire_headers(stream.headers)]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     if headers_only:
@@ -104,9 +109,10 @@ async def send_events(
         await asyncio.wait({pump, *endings.tasks}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         FIGURES.raise_level("graphstead_open_streams", -1)
-        left = endings.client_left
+        whole, left = pump.done(), endings.client_left
         await endings.close(pump)
-    if not left:
+    # A clean end says that all was told: where it was not, clients shall take the stream up again.
+    if not left and (whole or not any(name == b"location" for name, _ in headers)):
         await _chunk(send, b"", more=False)
 
 

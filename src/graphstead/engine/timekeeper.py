@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from dataclasses import replace
 
 import structlog
 
@@ -38,38 +39,44 @@ def fire(
 
     Raises what `run_creation.create` does; nothing has happened then.
     """
-    row = _due(tx, cron_id, clock)
-    if row is None:
+    found = _due(tx, cron_id, clock)
+    if found is None:
         return None
+    row, now_ms = found
     if row.thread_id and tx.threads.lock(row.thread_id) is None:
         tx.crons.delete(cron_id)
         return None
-    _move_on(tx, row, clock)
-    if row.end_ms is not None and clock.now_ms() > row.end_ms:
+    _move_on(tx, row, now_ms)
+    if row.end_ms is not None and now_ms > row.end_ms:
         return None
-    return run_creation.create(tx, cron_rows.draft_of(row, clock, thread_ttl, grants), clock)
+    # All by one look at the clock: the run of the next date starts later than this one.
+    draft = replace(cron_rows.draft_of(row, clock, thread_ttl, grants), requested_ms=now_ms)
+    return run_creation.create(tx, draft, clock)
 
 
 def skip(tx: Tx, cron_id: str, clock: Clock) -> None:
     """Move a cron whose run cannot be made to its next date, or to none if that is the reason."""
-    row = _due(tx, cron_id, clock)
-    if row is None:
+    found = _due(tx, cron_id, clock)
+    if found is None:
         return
+    row, now_ms = found
     try:
-        _move_on(tx, row, clock)
+        _move_on(tx, row, now_ms)
     except Problem:
         tx.crons.move(cron_id, None)
 
 
-def _due(tx: Tx, cron_id: str, clock: Clock) -> CronRow | None:
+def _due(tx: Tx, cron_id: str, clock: Clock) -> tuple[CronRow, int] | None:
+    """Return the cron, locked, and the time at which it was found to be due."""
     row = tx.crons.lock(cron_id)
     if row is None or not row.enabled or row.next_run_ms is None:
         return None
-    return row if row.next_run_ms <= clock.now_ms() else None
+    now_ms = clock.now_ms()
+    return (row, now_ms) if row.next_run_ms <= now_ms else None
 
 
-def _move_on(tx: Tx, row: CronRow, clock: Clock) -> None:
-    tx.crons.move(row.cron_id, cron_rows.next_run_ms(row, clock.now_ms()))
+def _move_on(tx: Tx, row: CronRow, now_ms: int) -> None:
+    tx.crons.move(row.cron_id, cron_rows.next_run_ms(row, now_ms))
 
 
 class Timekeeper:

@@ -15,6 +15,7 @@ class Walk(TypedDict, total=False):
     marks: str
     steps: int
     sleep_s: float
+    gates: str
     count: int
 
 
@@ -23,6 +24,8 @@ async def step(state: Walk, config: RunnableConfig) -> Walk:
     run_id = config["configurable"]["run_id"]
     mark(state["marks"], f"{run_id} {number} start")
     get_stream_writer()({"step": number})
+    if gates := state.get("gates"):
+        await passed(Path(gates), f"step-{number}")
     await asyncio.sleep(state["sleep_s"])
     mark(state["marks"], f"{run_id} {number} end")
     return {"count": number}
