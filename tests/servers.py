@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import socket
 import sys
 import time
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 from databases import database_of, rows_of
 from ports import free_port
 from processes import START_S, Process
@@ -98,3 +100,16 @@ class Server(Process):
 
     def post(self, path: str, body: Any = None, **kwargs: Any) -> httpx.Response:
         return self.call("POST", path, json=body, **kwargs)
+
+
+def broken_off(stream: httpx.Response, server: Server) -> str:
+    """Stop the server behind the first custom event; return what the stream said until it broke."""
+    heard, started_s = "", math.inf
+    with pytest.raises(httpx.RemoteProtocolError, match="incomplete"):
+        for text in stream.iter_text():
+            heard += text
+            if started_s == math.inf and "event: custom" in heard:
+                started_s = time.monotonic()
+                server.ask_to_stop()
+    assert time.monotonic() - started_s < 30, "the run would take a minute"
+    return heard

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import socket
 import sys
@@ -21,6 +22,7 @@ from graphstead.settings import Settings
 WS_MESSAGE_BYTES = 16 * 1024 * 1024
 WS_PING_S = 20.0
 LAST_REQUESTS_S, LAST_TURNS = 0.2, 5
+BROKEN_OFF = "ASGI callable returned without completing response."
 
 __all__ = ["DrainServer", "serve", "server_options"]
 
@@ -53,6 +55,8 @@ class DrainServer(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await self._take_in_the_last()
+        # What is broken off from here on is so that clients take it up elsewhere: no fault.
+        logging.getLogger("uvicorn.error").addFilter(_is_news)
         self._drain.set()
         await super().shutdown(sockets)
 
@@ -71,6 +75,10 @@ class DrainServer(uvicorn.Server):
         if self.should_exit and sig == signal.SIGINT:
             self.force_exit = True
         self.should_exit = True
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    return record.msg != BROKEN_OFF
 
 
 def server_options(settings: Settings) -> dict[str, Any]:
