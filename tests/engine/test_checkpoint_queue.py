@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import operator
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Annotated, Any
 
 import pytest
@@ -13,7 +14,8 @@ from typing_extensions import TypedDict
 
 from graphstead.engine.checkpoints import Ahead, Saver, StaleRun
 from graphstead.storage.base import Storage, Tx
-from graphstead.storage.rows import RunRow
+from graphstead.storage.rows import EventRow, RunRow
+from graphstead.streaming.log import EventWriter
 
 NOW = "2026-01-01T00:00:00.000000+00:00"
 THREAD: Any = {"configurable": {"thread_id": "t"}}
@@ -68,3 +70,46 @@ async def test_a_run_taken_over_hears_of_it_when_its_queue_settles(storage: Stor
     with pytest.raises(StaleRun):
         await saver.settled()
     assert await storage.read(lambda tx: tx.checkpoints.list("t", None)) == []
+
+
+@pytest.mark.parametrize("ahead", ["writes", "everything"])
+async def test_no_checkpoint_is_stored_before_what_was_said_on_the_way_to_it(
+    storage: Storage, ahead: Ahead
+) -> None:
+    """Or an attempt that goes on from it would never say it."""
+    stored: list[int] = []
+
+    async def store(rows: Sequence[EventRow]) -> None:
+        await asyncio.sleep(0.01)
+        there = await storage.read(lambda tx: tx.checkpoints.list("t", None))
+        stored.append(len(there) - rows[0].seq)
+
+    writer = EventWriter(store, 0)
+    graph = make_loop(Saver(storage, ahead=ahead, behind=writer.stored), 10)
+    graph.stream_eager = ahead == "writes"
+    durability = "sync" if ahead == "writes" else "async"
+    async for _ in graph.astream(
+        {"items": []}, THREAD, stream_mode="updates", durability=durability
+    ):
+        await writer.put("updates", b"{}")
+    await writer.stored()
+    # One is that of the input, one that of the state before the first step.
+    assert len(stored) > 1 and max(stored) <= 1
+
+
+async def test_what_is_said_later_is_not_waited_for() -> None:
+    gates = [asyncio.Event(), asyncio.Event()]
+
+    async def store(rows: Sequence[EventRow]) -> None:
+        await gates[rows[0].seq - 1].wait()
+
+    writer = EventWriter(store, 0)
+    await writer.put("custom", b"1")
+    waiting = asyncio.create_task(writer.stored())
+    await asyncio.sleep(0)
+    await writer.put("custom", b"2")
+    assert not waiting.done()
+    gates[0].set()
+    await waiting
+    gates[1].set()
+    await writer.stored()

@@ -1,30 +1,42 @@
 """The write queue of one saver: what waits goes into one transaction, one under way at a time.
 
 A step does not wait for the commit of its checkpoint, and the slower the disk, the more writes
-share one. Order is kept; what is lost fails everything after it.
+share one. Order is kept; what is lost fails everything after it. What the run has said before a
+write is stored before it: an attempt that goes on from a checkpoint says none of that again.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from graphstead.storage.base import Storage, Tx
 from graphstead.streaming.log import noted
 
-__all__ = ["Work", "WriteQueue"]
+__all__ = ["Behind", "Work", "WriteQueue", "at_once"]
 
 Work = Callable[[Tx], None]
+Behind = Callable[[], Awaitable[None]]
 # A run behind a slow disk waits here, so that its queue cannot grow without end.
 MOST_WAITING = 64
 
 
-class WriteQueue:
-    """Stores works in order through `job`, which puts several into one piece of work."""
+async def at_once() -> None:
+    """Wait for nothing."""
 
-    def __init__(self, storage: Storage, job: Callable[[Sequence[Work]], Work]) -> None:
+
+class WriteQueue:
+    """Stores works in order through `job`, which puts several into one piece of work.
+
+    `behind` waits for what has to be stored before them.
+    """
+
+    def __init__(
+        self, storage: Storage, job: Callable[[Sequence[Work]], Work], behind: Behind = at_once
+    ) -> None:
         self._storage = storage
         self._job = job
+        self._behind = behind
         self._waiting: list[Work] = []
         self._flush: asyncio.Task[None] | None = None
 
@@ -49,4 +61,5 @@ class WriteQueue:
     async def _write(self) -> None:
         while self._waiting:
             works, self._waiting = self._waiting, []
+            await self._behind()
             await self._storage.write(self._job(works))

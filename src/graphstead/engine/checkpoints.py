@@ -26,7 +26,7 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from graphstead.engine.checkpoint_delta import Ancestor, history, keep_latest, read_ancestors
 from graphstead.engine.checkpoint_ids import continue_after
-from graphstead.engine.checkpoint_queue import Work, WriteQueue
+from graphstead.engine.checkpoint_queue import Behind, Work, WriteQueue, at_once
 from graphstead.engine.checkpoint_rows import (
     Place,
     StoredCheckpoint,
@@ -53,7 +53,8 @@ class Saver(BaseCheckpointSaver[str]):
     synchronous nodes.
 
     `ahead` says what returns once it is queued, before it is stored: nothing, a task's writes, or
-    checkpoints as well. Everything else waits for the queue first.
+    checkpoints as well. Everything else waits for the queue first. `behind` waits for what has to
+    be stored before anything of the queue.
     """
 
     def __init__(
@@ -63,12 +64,13 @@ class Saver(BaseCheckpointSaver[str]):
         fence: Fence | None = None,
         serde: SerializerProtocol | None = None,
         ahead: Ahead = "nothing",
+        behind: Behind = at_once,
     ) -> None:
         super().__init__(serde=serde)
         self.storage = storage
         self.fence = fence
         self._ahead = ahead
-        self._queue = WriteQueue(storage, self._job)
+        self._queue = WriteQueue(storage, self._job, behind)
         # The newest checkpoint of each namespace that was put here; others were there before.
         self._own: dict[str, str] = {}
 

@@ -20,6 +20,7 @@ from langgraph.checkpoint.base import (
     CheckpointTuple,
 )
 
+from graphstead.engine.checkpoint_queue import Behind
 from graphstead.engine.transitions import StaleRun
 from graphstead.graphs.host import LoopThread
 from graphstead.problems import NotImplementedYet
@@ -169,13 +170,17 @@ class RunSaver(CustomSaver):
     database share no transaction.
     """
 
-    def __init__(self, saver: CustomSaver, storage: Storage, fence: tuple[str, int]) -> None:
+    def __init__(
+        self, saver: CustomSaver, storage: Storage, fence: tuple[str, int], behind: Behind
+    ) -> None:
         super().__init__(saver.inner, saver.loop)
         self._storage = storage
         self._fence = fence
+        self._behind = behind
 
     async def _call(self, name: str, *given: Any, **named: Any) -> Any:
         if name.startswith("put"):
+            await self._behind()
             owned = await self._storage.read(lambda tx: tx.runs.owned(*self._fence))
             self._refuse(not owned)
         return await super()._call(name, *given, **named)

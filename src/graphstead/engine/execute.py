@@ -81,7 +81,7 @@ class Execution:
         self._configurable: Json = run.kwargs["config"]["configurable"]
         self._graph_id: str = self._configurable["graph_id"]
         self._began_s = time.perf_counter()
-        self._saver = None if run.temporary else savers.of_run(run)
+        self._saver = None if run.temporary else savers.of_run(run, self._told)
         self._translator = Translator(run.kwargs["stream_mode"])
         self._values: Any = MISSING
         self._interrupts: dict[str, Any] = {}
@@ -198,6 +198,9 @@ class Execution:
                 return
         await self._storage.write(lambda tx: transitions.append(tx, run, rows))
 
+    async def _told(self) -> None:
+        await self._events.stored()
+
     async def _give_back(self) -> None:
         run, clock = self.run_row, self._clock
         try:
@@ -246,6 +249,8 @@ class Execution:
         )
         resumed = await self._has_progress()
         async with self._open() as graph:
+            # What a step says comes out before its checkpoint is awaited, not after.
+            graph.stream_eager |= run.kwargs["durability"] == "sync"
             config = graph_config(run, graph.name, self._step_limit(graph), resumed=resumed)
             given = None if resumed else graph_input(run.kwargs)
             context = graph_context(run.kwargs["context"], getattr(graph, "context_schema", None))

@@ -160,8 +160,9 @@ class Session:
     async def _tell(self) -> None:
         """Send each new event once, as long as a subscription wants it."""
         await self._subscribed.wait()
-        listener, existed = self._storage.doorbells.listen(Bell("thread", self._thread_id)), False
+        listener = self._storage.doorbells.listen(Bell("thread", self._thread_id))
         try:
+            existed = await self._exists()
             while True:
                 async with self._turn:
                     found = await self._walked()

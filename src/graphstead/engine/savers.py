@@ -7,6 +7,7 @@ from typing import Any
 from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
+from graphstead.engine.checkpoint_queue import Behind
 from graphstead.engine.checkpoints import Ahead, Saver
 from graphstead.engine.custom_saver import CustomSaver, RunSaver
 from graphstead.graphs.checkpointer_config import SerdeConfig
@@ -34,13 +35,16 @@ class Savers:
         """Tell whether states can be dropped while their thread stays."""
         return self.custom is None or self.custom.can("prune")
 
-    def of_run(self, run: RunRow) -> Saver | RunSaver:
-        """Return the saver of a run; only durability sync makes a step wait for its checkpoint."""
+    def of_run(self, run: RunRow, behind: Behind) -> Saver | RunSaver:
+        """Return the saver of a run; only durability sync makes a step wait for its checkpoint.
+
+        `behind` waits for the events that have to be stored before a checkpoint.
+        """
         fence = (run.run_id, run.gen)
         if self.custom is not None:
-            return RunSaver(self.custom, self._storage, fence)
+            return RunSaver(self.custom, self._storage, fence, behind)
         ahead: Ahead = "writes" if run.kwargs["durability"] == "sync" else "everything"
-        return Saver(self._storage, fence=fence, serde=self.serde, ahead=ahead)
+        return Saver(self._storage, fence=fence, serde=self.serde, ahead=ahead, behind=behind)
 
     def over(self, storage: Storage) -> Saver | CustomSaver:
         """Return a saver for states that no run writes or reads."""

@@ -48,6 +48,8 @@ class EventWriter:
         self.last_ms = max(_now_ms(), after_ms) + 1
         self._waiting: list[EventRow] = []
         self._flush: asyncio.Task[None] | None = None
+        self._stored_seq = last_seq
+        self._group_stored = asyncio.get_running_loop().create_future()
 
     async def put(self, event: str, data: bytes) -> None:
         """Add one event; waits only while the log is far behind."""
@@ -73,6 +75,20 @@ class EventWriter:
         while self._waiting:
             rows, self._waiting = self._waiting, []
             await self._store(rows)
+            self._stored_seq = rows[-1].seq
+            group = self._group_stored
+            self._group_stored = asyncio.get_running_loop().create_future()
+            group.set_result(None)
+
+    async def stored(self) -> None:
+        """Wait until all that was put by now is stored; raises what storing it raised."""
+        seq = self._seq
+        while self._stored_seq < seq and self._flush is not None:
+            if self._flush.done():
+                self._flush.result()
+            await asyncio.wait(
+                [self._flush, self._group_stored], return_when=asyncio.FIRST_COMPLETED
+            )
 
     async def _settle(self) -> None:
         """Wait until all is stored; who is cancelled meanwhile does not cancel the storing."""

@@ -266,17 +266,22 @@ async def follow_frames(
     Ends with the thread; an empty list comes at least once per second. Raises ResumeGap.
     """
     listener = storage.doorbells.listen(Bell("thread", thread_id))
-    walk, existed = ThreadFrames(storage, thread_id, wanted.since, admits), False
+    walk = ThreadFrames(storage, thread_id, wanted.since, admits)
     try:
+        existed = await _is_there(storage, thread_id)
         while True:
             found = await walk.new()
             yield [one for one in found if wanted.takes(one.frame)]
             if found:
                 continue
-            thread = await patiently(storage, lambda tx: tx.threads.get(thread_id))
-            if thread is None and existed:
+            exists = await _is_there(storage, thread_id)
+            if existed and not exists:
                 return
-            existed = existed or thread is not None
+            existed = exists
             await listener.wait(POLL_S)
     finally:
         listener.close()
+
+
+async def _is_there(storage: Storage, thread_id: str) -> bool:
+    return await patiently(storage, lambda tx: tx.threads.get(thread_id)) is not None
