@@ -17,9 +17,16 @@ START_S = 100.0
 class Process:
     """It may be started again after each end; what it says is added to its log."""
 
-    def __init__(self, command: Sequence[str], env: Mapping[str, str], log_path: Path) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        env: Mapping[str, str],
+        log_path: Path,
+        cwd: Path | None = None,
+    ) -> None:
         self.command = [*command]
         self.log_path = log_path
+        self._cwd = cwd
         self.process: subprocess.Popen[bytes] | None = None
         self._env = {**os.environ, **env}
 
@@ -31,6 +38,7 @@ class Process:
                 stdout=log,
                 stderr=log,
                 env=self._env,
+                cwd=self._cwd,
                 start_new_session=True,
             )
 

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import httpx
 from ports import free_port
-from processes import START_S
+from processes import Process
 
 
-class Gateway:
+class Gateway(Process):
     """One gateway before one server."""
 
     def __init__(
@@ -23,46 +20,15 @@ class Gateway:
     ) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self.log_path = folder / f"gateway-{self.port}.log"
         command = [sys.executable, "-m", "graphstead", "gateway", "--upstream", upstream]
         command += ["--port", str(self.port), *args]
-        with self.log_path.open("ab") as log:
-            self.process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd=folder,
-                env={**os.environ, **(env or {})},
-            )
-
-    @property
-    def log(self) -> str:
-        return self.log_path.read_text(errors="replace")
+        super().__init__(command, env or {}, folder / f"gateway-{self.port}.log", cwd=folder)
+        self.launch()
 
     def wait_ok(self) -> Gateway:
         """Wait until it serves; raise with its log when it does not."""
-        until_s = time.monotonic() + START_S
-        while time.monotonic() < until_s:
-            if self.process.poll() is not None:
-                raise RuntimeError(f"it ended with {self.process.returncode}:\n{self.log}")
-            try:
-                if httpx.get(f"{self.url}/_gateway/ok", timeout=5).status_code == 200:
-                    return self
-            except httpx.TransportError:
-                time.sleep(0.05)
-        raise TimeoutError(self.log)
-
-    def stop(self) -> int:
-        """End it by SIGTERM; return the exit code."""
-        if self.process.poll() is None:
-            self.process.terminate()
-        return self.process.wait(30)
-
-    def kill(self) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait(10)
+        self.wait_until_answers(f"{self.url}/_gateway/ok")
+        return self
 
     def call(self, method: str, path: str, **kwargs: Any) -> httpx.Response:
         return httpx.request(method, self.url + path, **{"timeout": 60, **kwargs})

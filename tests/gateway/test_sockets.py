@@ -115,7 +115,7 @@ async def test_sigterm_closes_sockets_as_a_restart(make_gateway: Callable[..., G
         async with connect(address(gateway, "/echo"), proxy=None) as socket:
             await socket.send("any words")
             assert await socket.recv() == "any words"
-            gateway.process.terminate()
+            gateway.ask_to_stop()
             with pytest.raises(ConnectionClosed) as closed:
                 await socket.recv()
             assert closed.value.rcvd is not None and closed.value.rcvd.code == 1012

@@ -185,11 +185,11 @@ def test_sigterm_lets_open_answers_end_and_ends_with_0(
     with httpx.stream("POST", f"{gateway.url}/runs/stream", json=RUN, timeout=WAIT_S) as stream:
         chunks = stream.iter_raw()
         assert next(chunks) == METADATA
-        gateway.process.terminate()
+        gateway.ask_to_stop()
         until_true(lambda: _refuses(gateway), WAIT_S)
         go_on.set()
         assert b"".join(chunks) == VALUES
-    assert gateway.process.wait(WAIT_S) == 0
+    assert gateway.stop(WAIT_S) == 0
 
 
 def _refuses(gateway: Gateway) -> bool:
