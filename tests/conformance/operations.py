@@ -47,4 +47,3 @@ def described() -> Iterator[Described]:
 OPERATIONS = tuple(described())
 # A WebSocket is no matter of requests and answers: tests/streaming judges its frames.
 FULL = tuple(one for one in OPERATIONS if not one.planned and "x-websocket" not in one.value)
-PLANNED = tuple(one for one in OPERATIONS if one.planned)
