@@ -18,7 +18,7 @@ from graphstead.storage.base import Storage, Tx
 from graphstead.storage.rows import EndRow, RunRow, ThreadRow
 from graphstead.streaming import sse
 from graphstead.streaming.log import await_end, follow
-from graphstead.streaming.thread_log import follow_thread, start
+from graphstead.streaming.thread_log import cursor_of, follow_thread
 
 
 class Gone(Protocol):
@@ -145,7 +145,7 @@ class RunStreams:
         after = None if last_event_id is None else sse.position_of(last_event_id)
         wanted = {mode for text in modes for mode in text.split(",")} or {"run_modes"}
         # Before the answer begins: what a client does once it has that is still to come.
-        cursor = await start(self._storage, thread_id, after, self._clock.now_ms())
+        cursor = await cursor_of(self._storage, thread_id, after, self._clock.now_ms())
         batches = follow_thread(self._storage, thread_id, cursor)
         return sse.thread_frames(batches, frozenset(wanted), self._heartbeat_s)
 

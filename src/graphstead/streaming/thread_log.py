@@ -127,7 +127,9 @@ class _Walk:
         return fresh + self._cursor.finish(found.ended), True
 
 
-async def start(storage: Storage, thread_id: str, after: Position | None, now_ms: int) -> Cursor:
+async def cursor_of(
+    storage: Storage, thread_id: str, after: Position | None, now_ms: int
+) -> Cursor:
     """Return where to follow a thread from: behind `after`, or what is to come from now on."""
     if after is None:
         return await storage.read(partial(start_now, thread_id, now_ms))
