@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -53,26 +53,28 @@ def settings_of(place: dict[str, str]) -> Settings:
     return read_settings(database_uri=place["GRAPHSTEAD_DATABASE_URI"])
 
 
-# The command, killed where the first page of events is under the new key.
+# What the command does, killed where the first page of events is under the new key.
 STRUCK = """
 import os, signal
-from graphstead.cli import main, resealing
+from graphstead.cli.resealing import resealed, rotating
+from graphstead.settings import read_settings
 
 def strike(table, walk):
     if table == "events":
         os.kill(os.getpid(), signal.SIGKILL)
 
-resealing._progress = lambda: strike
-main()
+with rotating(read_settings(), strike) as rotation:
+    resealed(rotation)
 """
 
 
-def reseal(
-    config: Path, env: dict[str, str], *args: str, program: Sequence[str] = ("-m", "graphstead")
-) -> subprocess.Popen[str]:
-    command = [sys.executable, *program, "db", "reseal", "--config", str(config), *args]
+def reseal(config: Path, env: dict[str, str], *args: str) -> subprocess.Popen[str]:
+    return started(env, "-m", "graphstead", "db", "reseal", "--config", str(config), *args)
+
+
+def started(env: dict[str, str], *args: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        command,
+        [sys.executable, *args],
         env={**os.environ, **env},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -213,7 +215,7 @@ def test_everything_is_put_under_a_new_key_beside_live_runs_though_it_is_killed(
 
     code, said = told_by(reseal(config, {**place, **AFTER}, "--count"))
     assert code == 1 and f"under {OLD_NAME}" in said
-    code, said = told_by(reseal(config, {**place, **AFTER}, program=("-c", STRUCK)))
+    code, said = told_by(started({**place, **AFTER}, "-c", STRUCK))
     assert code == -signal.SIGKILL, said
     check(server)
     left = with_name(place, OLD_NAME)

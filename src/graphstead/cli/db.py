@@ -13,7 +13,7 @@ import click
 from graphstead.ciphers import older_keys, open_storage
 from graphstead.cli.options import config_option, setting_option
 from graphstead.cli.project import open_project
-from graphstead.cli.resealing import counted, resealed, rotating
+from graphstead.cli.resealing import counted, progress, resealed, rotating
 from graphstead.databases import copy_file, redis_state, schema_state
 from graphstead.engine.clock import SystemClock
 from graphstead.problems import StartupError
@@ -95,7 +95,7 @@ def reseal(config: Path, count: bool, **flags: Any) -> None:
     code 1: something is, or may be, under an older key still.
     """
     _, settings = open_project(config, flags)
-    with rotating(settings) as rotation:
+    with rotating(settings, progress()) as rotation:
         done = counted(rotation) if count else resealed(rotation)
     sys.exit(0 if done else UNDONE)
 

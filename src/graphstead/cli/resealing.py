@@ -20,14 +20,20 @@ from graphstead.storage.rotation import Rotation, Walk
 from graphstead.storage.rows import SealRow
 from graphstead.storage.sealing_start import check_keys
 
-__all__ = ["counted", "resealed", "rotating"]
+__all__ = ["Told", "counted", "progress", "resealed", "rotating"]
+
+# Called with a table and the walk so far, behind each page.
+Told = Callable[[str, Walk], None]
 
 TOLD_EACH_S = 2.0
 
 
 @contextmanager
-def rotating(settings: Settings) -> Iterator[Rotation]:
-    """Open the database with its keys. Raises StartupError where one of them is missing."""
+def rotating(settings: Settings, told: Told) -> Iterator[Rotation]:
+    """Open the database with its keys; `told` hears how far a walk is.
+
+    Raises StartupError where a key is missing, or the database cannot be used.
+    """
     writer, readers = keys_of(settings)
     if writer is None:
         raise StartupError(["LANGGRAPH_AES_KEY is not set: there is no key to encrypt with"])
@@ -38,7 +44,7 @@ def rotating(settings: Settings) -> Iterator[Rotation]:
             row = SealRow(writer.name, writer.proof(), wire_time())
             storage.write_blocking(lambda tx: tx.sealing.add(row))
         ring = Keyring(writer, {one.name: one for one in (writer, *readers)})
-        yield Rotation(storage, ring, _progress())
+        yield Rotation(storage, ring, told)
     except StorageError as fault:
         name = settings.database_name
         raise StartupError([f"The database {name} cannot be used: {fault}"]) from fault
@@ -97,7 +103,7 @@ def _tell_streams(rotation: Rotation) -> bool:
     return bool(found)
 
 
-def _progress() -> Callable[[str, Walk], None]:
+def progress() -> Told:
     """Return what prints how far a walk is, at most every two seconds."""
     said_s = time.monotonic()
 
