@@ -35,8 +35,8 @@ def command(config: Path, **flags: Any) -> None:
     """Serve the project in langgraph.json until SIGTERM or Ctrl-C.
 
     The API runs under gunicorn, graphs run in worker processes of their own, and all of them
-    are started again when they die. On SIGTERM streams end with their last event within a
-    second, and runs get the shutdown grace; whatever is left is resumed at the next start.
+    are started again when they die. On SIGTERM streams break off behind a whole event
+    within a second, and runs get the shutdown grace; whatever is left is resumed at the next start.
 
     With --run-workers 0 only the API is served; start `graphstead worker` elsewhere on this
     machine with the same data folder.
