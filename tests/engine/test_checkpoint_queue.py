@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import operator
 from collections.abc import AsyncIterator, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import pytest
 from langgraph.checkpoint.conformance import checkpointer_test, validate
@@ -113,3 +113,36 @@ async def test_what_is_said_later_is_not_waited_for() -> None:
     await waiting
     gates[1].set()
     await writer.stored()
+
+
+@pytest.mark.parametrize("durability", ["async", "sync", "exit"])
+@pytest.mark.parametrize("eager", [False, True])
+async def test_a_step_that_is_cut_off_while_it_decides_what_is_next_is_done_again(
+    storage: Storage, durability: Literal["async", "sync", "exit"], *, eager: bool
+) -> None:
+    """LangGraph takes what it had written by then for all: the graph would end there."""
+    reached, go_on = asyncio.Event(), asyncio.Event()
+
+    async def step(state: Counted) -> Counted:
+        return {"items": [len(state["items"])]}
+
+    async def further(state: Counted) -> str:
+        if len(state["items"]) == 2:
+            reached.set()
+            await go_on.wait()
+        return "step" if len(state["items"]) < 4 else "__end__"
+
+    builder = StateGraph(Counted).add_node("step", step).add_edge(START, "step")
+    builder.add_conditional_edges("step", further)
+    saver = Saver(storage, ahead="everything")
+    graph = builder.compile(checkpointer=saver)
+    graph.stream_eager = eager
+    cut = asyncio.create_task(graph.ainvoke({"items": []}, THREAD, durability=durability))
+    await reached.wait()
+    cut.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await cut
+    await saver.settled()
+    go_on.set()
+    graph = builder.compile(checkpointer=Saver(storage, ahead="everything"))
+    assert (await graph.ainvoke(None, THREAD))["items"] == [0, 1, 2, 3]

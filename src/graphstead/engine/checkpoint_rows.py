@@ -6,6 +6,7 @@ value is a blob of its own, written when its version changes and shared by all l
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
@@ -21,6 +22,7 @@ from langgraph.checkpoint.base import (
     get_checkpoint_metadata,
 )
 from langgraph.checkpoint.serde.base import SerializerProtocol
+from langgraph.checkpoint.serde.types import ERROR
 
 from graphstead.engine.wire import dumps
 from graphstead.storage.base import Tx
@@ -33,8 +35,11 @@ __all__ = [
     "decode_tuple",
     "encode_put",
     "encode_writes",
+    "lasting",
     "read_stored",
 ]
+
+Writes = Sequence[tuple[str, Any]]
 
 SHORT_TEXT = 128
 INLINE_TYPES = frozenset({bool, int, float, type(None)})
@@ -126,8 +131,19 @@ def _is_plain(value: Any) -> bool:
     return type(value) in INLINE_TYPES or value == {}
 
 
+def lasting(writes: Writes) -> Writes:
+    """Return what may be kept of a task's writes: of one that was cut off, no output.
+
+    LangGraph takes a task with any output for finished, so that what was cut off between its
+    output and its decision what is next would end the graph there.
+    """
+    if any(isinstance(value, CancelledError) for channel, value in writes if channel == ERROR):
+        return [(channel, value) for channel, value in writes if channel in WRITES_IDX_MAP]
+    return writes
+
+
 def encode_writes(
-    serde: SerializerProtocol, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str
+    serde: SerializerProtocol, writes: Writes, task_id: str, task_path: str
 ) -> tuple[list[WriteRow], list[WriteRow]]:
     """Encode a task's writes as (those that are kept once stored, those that replace)."""
     kept: list[WriteRow] = []

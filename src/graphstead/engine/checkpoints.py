@@ -33,6 +33,7 @@ from graphstead.engine.checkpoint_rows import (
     decode_tuple,
     encode_put,
     encode_writes,
+    lasting,
     read_stored,
 )
 from graphstead.engine.transitions import StaleRun
@@ -172,7 +173,7 @@ class Saver(BaseCheckpointSaver[str]):
     ) -> Work:
         thread_id, checkpoint_ns, _ = Place.of(config)
         checkpoint_id = str(config["configurable"]["checkpoint_id"])
-        kept, replacing = encode_writes(self.serde, writes, task_id, task_path)
+        kept, replacing = encode_writes(self.serde, lasting(writes), task_id, task_path)
         is_own = self._own.get(checkpoint_ns) == checkpoint_id
         undo_of = None if self.fence is None or is_own else self.fence[0]
 

@@ -21,6 +21,7 @@ from langgraph.checkpoint.base import (
 )
 
 from graphstead.engine.checkpoint_queue import Behind
+from graphstead.engine.checkpoint_rows import lasting
 from graphstead.engine.transitions import StaleRun
 from graphstead.graphs.host import LoopThread
 from graphstead.problems import NotImplementedYet
@@ -145,7 +146,7 @@ class CustomSaver(BaseCheckpointSaver[Any]):
         task_id: str,
         task_path: str = "",
     ) -> None:
-        await self._call("put_writes", config, writes, task_id, task_path)
+        await self._call("put_writes", config, lasting(writes), task_id, task_path)
 
     def put_writes(
         self,
@@ -154,7 +155,7 @@ class CustomSaver(BaseCheckpointSaver[Any]):
         task_id: str,
         task_path: str = "",
     ) -> None:
-        self.call_blocking("put_writes", config, writes, task_id, task_path)
+        self.call_blocking("put_writes", config, lasting(writes), task_id, task_path)
 
     async def adelete_thread(self, thread_id: str) -> None:
         await self._call("delete_thread", thread_id)
