@@ -56,7 +56,7 @@ class EventWriter:
         self._waiting.append(self._number(event, data))
         self._start_flush()
         if len(self._waiting) > MAX_WAITING:
-            await self._settle()
+            await self.stored()
 
     def _number(self, event: str, data: bytes) -> EventRow:
         self._seq += 1
@@ -81,7 +81,10 @@ class EventWriter:
             group.set_result(None)
 
     async def stored(self) -> None:
-        """Wait until all that was put by now is stored; raises what storing it raised."""
+        """Wait until all that was put by now is stored; raises what storing it raised.
+
+        Who is cancelled meanwhile does not cancel the storing.
+        """
         seq = self._seq
         while self._stored_seq < seq and self._flush is not None:
             if self._flush.done():
@@ -89,11 +92,6 @@ class EventWriter:
             await asyncio.wait(
                 [self._flush, self._group_stored], return_when=asyncio.FIRST_COMPLETED
             )
-
-    async def _settle(self) -> None:
-        """Wait until all is stored; who is cancelled meanwhile does not cancel the storing."""
-        while self._flush is not None and not self._flush.done():
-            await asyncio.wait([self._flush])
 
     async def take_rest(self) -> list[EventRow]:
         """Wait for what is under way and hand over what is not yet stored."""
