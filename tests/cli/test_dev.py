@@ -9,14 +9,13 @@ import socket
 import ssl
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 import pytest
 from ports import free_port
-from servers import EXAMPLES, Server, broken_off
+from servers import EXAMPLES, Server, broken_off, until_true
 
 MakeServer = Callable[..., Server]
 DEV = [sys.executable, "-m", "graphstead", "dev"]
@@ -31,13 +30,6 @@ def run_dev(*args: str, cwd: Path) -> subprocess.CompletedProcess[str]:
         text=True,
         timeout=60,
     )
-
-
-def wait_for(condition: Callable[[], bool], timeout_s: float = 60) -> None:
-    until = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < until, "it did not happen in time"
-        time.sleep(0.1)
 
 
 def listens(port: int) -> bool:
@@ -55,7 +47,7 @@ def replies(server: Server, graph_id: str, text: str) -> bool:
 
 def test_the_greeting_is_short_and_its_curl_line_works(make_server: MakeServer) -> None:
     server = make_server()
-    wait_for(lambda: "curl" in server.log)
+    until_true(lambda: "curl" in server.log)
     lines = server.log.splitlines()
     assert len([line for line in lines if " request " not in line]) <= 12
     assert str(server.database) in server.log
@@ -69,7 +61,7 @@ def test_a_request_is_one_log_line_without_its_query(make_server: MakeServer) ->
     server = make_server(env={"LOG_JSON": "true"})
     server.get("/threads/00000000-0000-7000-8000-000000000000?select=secret")
     server.post("/runs/wait", ECHO)
-    wait_for(lambda: sum('"event":"request"' in line for line in server.lines) == 2)
+    until_true(lambda: sum('"event":"request"' in line for line in server.lines) == 2)
     lines = [json.loads(line) for line in server.lines if line.startswith("{")]
     first, second = [line for line in lines if line["event"] == "request"]
     assert (first["level"], first["status"]) == ("warning", 404)
@@ -162,7 +154,7 @@ def test_data_lies_beside_langgraph_json_by_default(tmp_path: Path) -> None:
         cwd=folder,
         stdout=subprocess.DEVNULL,
     )
-    wait_for(lambda: listens(port))
+    until_true(lambda: listens(port))
     assert (folder / ".graphstead" / "graphstead.sqlite3").exists()
     process.send_signal(signal.SIGINT)
     assert process.wait(60) == 0
@@ -215,12 +207,12 @@ def test_a_changed_graph_is_served_without_a_restart(reloading: Server, tmp_path
         thread_id = reloading.post("/threads", {}).json()["thread_id"]
         assert replies(reloading, "agent", "first")
         write_agent(tmp_path / "project", "second")
-        wait_for(lambda: replies(reloading, "agent", "second"))
+        until_true(lambda: replies(reloading, "agent", "second"))
         assert reloading.get(f"/threads/{thread_id}").status_code == 200
         save(tmp_path / "project" / "agent.py", "def half(")
-        wait_for(lambda: "starts again at the next change" in reloading.log)
+        until_true(lambda: "starts again at the next change" in reloading.log)
         write_agent(tmp_path / "project", "third")
-        wait_for(lambda: replies(reloading, "agent", "third"))
+        until_true(lambda: replies(reloading, "agent", "third"))
         assert reloading.stop() == 0
     finally:
         reloading.kill()
@@ -232,7 +224,7 @@ def test_the_server_goes_down_with_a_killed_parent(reloading: Server) -> None:
     reloading.start()
     os.kill(reloading.running.pid, signal.SIGKILL)
     reloading.running.wait(60)
-    wait_for(lambda: not replies(reloading, "agent", "first"))
+    until_true(lambda: not replies(reloading, "agent", "first"))
 
 
 def test_https_is_served_with_a_certificate_of_ones_own(
@@ -254,7 +246,7 @@ def test_https_is_served_with_a_certificate_of_ones_own(
     flags = ["--ssl-certfile", str(certificate), "--ssl-keyfile", str(key)]
     server = make_server(*flags, start=False)
     server.start(wait=False)
-    wait_for(lambda: "https://" in server.log)
+    until_true(lambda: "https://" in server.log)
     url = f"https://127.0.0.1:{server.port}"
     trusted = ssl.create_default_context(cafile=str(certificate))
     with httpx.Client(base_url=url, verify=trusted, timeout=60) as client:

@@ -17,17 +17,10 @@ import httpx
 import psutil
 import pytest
 from ports import free_port
-from servers import EXAMPLES, Server, broken_off
+from servers import EXAMPLES, Server, broken_off, until_true
 
 MakeServer = Callable[..., Server]
 ECHO = {"assistant_id": "echo", "input": {"message": "hi"}}
-
-
-def wait_for(condition: Callable[[], bool], timeout_s: float = 60) -> None:
-    until = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < until, "it did not happen in time"
-        time.sleep(0.1)
 
 
 def parts(server: Server, word: str) -> list[psutil.Process]:
@@ -49,7 +42,7 @@ def test_runs_go_from_the_api_to_a_worker_and_back(served: Server) -> None:
     assert served.post("/runs/wait", ECHO).json()["reply"] == "hi"
     assert len(parts(served, "graphstead worker")) == 1
     # One of the two answers before the other is there.
-    wait_for(lambda: len(parts(served, "graphstead.prefork")) == 3)
+    until_true(lambda: len(parts(served, "graphstead.prefork")) == 3)
 
 
 def test_an_idle_connection_outlives_what_proxies_keep(served: Server) -> None:
@@ -75,12 +68,12 @@ def test_a_dead_worker_is_replaced_and_its_run_goes_on(served: Server) -> None:
     thread_id = served.post("/threads", {}).json()["thread_id"]
     run = served.post(f"/threads/{thread_id}/runs", body).json()
     path = f"/threads/{thread_id}/runs/{run['run_id']}"
-    wait_for(lambda: served.get(path).json()["status"] == "running")
+    until_true(lambda: served.get(path).json()["status"] == "running")
     (worker,) = parts(served, "graphstead worker")
     worker.kill()
     assert served.get(f"{path}/join", timeout=60).json()["count"] == 20
     assert served.get(path).json()["status"] == "success"
-    wait_for(lambda: "starting it again" in served.log)
+    until_true(lambda: "starting it again" in served.log)
 
 
 def has_ended(process: psutil.Process) -> bool:
@@ -103,7 +96,7 @@ def test_a_stop_breaks_streams_off_behind_whole_events_and_ends_all(served: Serv
     assert heard.endswith("\r\n\r\n")
     assert served.stop() == 0, served.log
     assert "without completing" not in served.log, "no fault that operators should look into"
-    wait_for(lambda: all(map(has_ended, family)))
+    until_true(lambda: all(map(has_ended, family)))
 
 
 def test_a_broken_graph_stops_the_start_and_binds_no_port(tmp_path: Path) -> None:
@@ -123,7 +116,7 @@ def test_no_process_outlives_a_killed_supervisor(make_server: MakeServer) -> Non
     assert len(family) >= 3
     os.kill(server.running.pid, signal.SIGKILL)
     server.running.wait(60)
-    wait_for(lambda: all(map(has_ended, family)))
+    until_true(lambda: all(map(has_ended, family)))
 
 
 def test_check_says_what_a_start_would_say(tmp_path: Path) -> None:
